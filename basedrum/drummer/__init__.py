@@ -1,0 +1,1 @@
+"""A model turned into a drummer for a whole song."""

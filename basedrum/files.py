@@ -1,0 +1,55 @@
+"""Writing files so that nothing is ever half written.
+
+Every file the project writes goes through here: temporary name in the target folder, fsync, rename.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from basedrum.errors import BasedrumError, printable
+
+
+def write_atomic(path: str | os.PathLike, data: bytes | memoryview) -> None:
+    """Write `data` to `path`; on any failure an existing file at `path` stays as it was.
+
+    Raises:
+        BasedrumError: the folder is missing or not writable, the disk is full, `path` is a folder.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise BasedrumError(f"{printable(path)}: is a folder, name a file to write")
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise BasedrumError(
+            f"{printable(path)}: cannot be written: {error.strerror or error}, choose another place or free some space"
+        ) from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable where the system allows it."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,1 @@
+"""Pure measures of rolls, and the simple drummers to beat."""

@@ -1,0 +1,1 @@
+"""MIDI files in and out: the only room that imports MIDI libraries."""

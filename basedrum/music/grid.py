@@ -1,0 +1,154 @@
+"""Musical time: where a tick falls in the bars of a song, and where a step sounds.
+
+A song's written bars are laid on *measures* of at most 16 sixteenth steps, the cells the networks see. A 4/4 bar is one
+measure of 16 steps, a 3/4 bar one measure of 12 (the last 4 steps are inactive), a 5/4 bar two measures of 12 and 8.
+
+Conventions: ticks are absolute from the start of the file; steps are sixteenths (a quarter of a quarter note); a measure
+index counts from the first bar of the song; offsets are in steps, -0.5..0.5 around the step. Tempo is in quarters per minute.
+Musical and clock time mix only here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+STEPS_PER_BEAT = 4
+STEPS_PER_MEASURE = 16
+MEASURES_PER_PHRASE = 4
+STEPS_PER_PHRASE = MEASURES_PER_PHRASE * STEPS_PER_MEASURE
+DEFAULT_QPM = 120.0
+
+
+def split_bar(num_steps: int, numerator: int = 4, denominator: int = 4) -> list[int]:
+    """Return the steps of each measure that a bar of `num_steps` sixteenths is laid on, each 1..16.
+
+    Long bars are cut on beats: 5/4 -> [12, 8], 7/4 -> [16, 12], 12/8 -> [12, 12].
+    """
+    if num_steps <= STEPS_PER_MEASURE:
+        return [max(1, num_steps)]
+    beat = 6 if denominator == 8 and numerator % 3 == 0 else 4
+    pieces = -(-num_steps // STEPS_PER_MEASURE)
+    size = min(-(-num_steps // (pieces * beat)) * beat, STEPS_PER_MEASURE // beat * beat)
+    return [size] * (num_steps // size) + ([num_steps % size] if num_steps % size else [])
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The bars and the tempo of one song.
+
+    Attributes:
+        ticks_per_quarter: resolution of the file, 1..32767.
+        end_tick: where the song ends; the bars cover it (at least one bar).
+        tempos: (tick, quarters per minute), sorted by tick; empty means 120 throughout.
+        time_signatures: (tick, numerator, denominator), sorted by tick; empty means 4/4 throughout. A change inside
+            a bar cuts that bar short.
+    """
+
+    ticks_per_quarter: int
+    end_tick: int
+    tempos: tuple[tuple[int, float], ...] = ()
+    time_signatures: tuple[tuple[int, int, int], ...] = ()
+
+    @property
+    def ticks_per_step(self) -> float:
+        return self.ticks_per_quarter / STEPS_PER_BEAT
+
+    @cached_property
+    def _measures(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """(start tick, steps, whether it starts a bar, bar index) of each measure."""
+        signatures = [s for s in self.time_signatures if s[0] < max(self.end_tick, 1)]
+        if not signatures or signatures[0][0] > 0:
+            signatures.insert(0, (0, 4, 4))
+        starts, steps, firsts, bars = [], [], [], []
+        bar = 0
+        for i, (tick, numerator, denominator) in enumerate(signatures):
+            last = i + 1 == len(signatures)
+            end = max(self.end_tick, 1) if last else signatures[i + 1][0]
+            bar_ticks = max(1.0, self.ticks_per_quarter * 4 * numerator / denominator)
+            num_bars = int(np.ceil((end - tick) / bar_ticks - 1e-9))
+            for k in range(num_bars):
+                start = tick + k * bar_ticks
+                length = bar_ticks if last else min(bar_ticks, end - start)
+                num_steps = int(np.ceil(length / self.ticks_per_step - 1e-9))
+                done = 0
+                for piece in split_bar(num_steps, numerator, denominator):
+                    starts.append(start + done * self.ticks_per_step)
+                    steps.append(piece)
+                    firsts.append(done == 0)
+                    bars.append(bar)
+                    done += piece
+                bar += 1
+        return np.asarray(starts), np.asarray(steps), np.asarray(firsts), np.asarray(bars)
+
+    @property
+    def num_measures(self) -> int:
+        return len(self._measures[0])
+
+    @property
+    def measure_ticks(self) -> np.ndarray:
+        """(M,) float64: the tick at which each measure starts."""
+        return self._measures[0]
+
+    @property
+    def measure_steps(self) -> np.ndarray:
+        """(M,) int64: active steps of each measure, 1..16."""
+        return self._measures[1]
+
+    @property
+    def starts_bar(self) -> np.ndarray:
+        """(M,) bool: whether the measure is the first of a written bar."""
+        return self._measures[2]
+
+    @property
+    def bars(self) -> np.ndarray:
+        """(M,) int64: the written bar each measure belongs to, from 0."""
+        return self._measures[3]
+
+    @property
+    def last_tick(self) -> float:
+        """The tick at which the last measure ends (>= end_tick)."""
+        return float(self.measure_ticks[-1] + self.measure_steps[-1] * self.ticks_per_step)
+
+    def locate(self, ticks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return (measure, step, offset) of each tick: the nearest step in the file's own bars.
+
+        A tick nearer to the next measure's first step than to its own measure's last belongs to the next measure; in the
+        last measure it stays on the last step. Offsets of the rest lie in -0.5..0.5 steps.
+        """
+        ticks = np.asarray(ticks, dtype=np.float64)
+        starts, steps = self.measure_ticks, self.measure_steps
+        measure = np.clip(np.searchsorted(starts, ticks, side="right") - 1, 0, len(starts) - 1)
+        position = np.maximum((ticks - starts[measure]) / self.ticks_per_step, 0.0)
+        step = np.floor(position + 0.5).astype(np.int64)
+        later = measure + 1
+        has_next = later < len(starts)
+        gap = np.where(has_next, (starts[np.minimum(later, len(starts) - 1)] - ticks) / self.ticks_per_step, np.inf)
+        over = (step >= steps[measure]) & has_next
+        offset = np.where(over, -gap, position - step)
+        measure = np.where(over, later, measure)
+        step = np.where(over, 0, np.minimum(step, steps[measure] - 1))
+        return measure, step, np.clip(offset, -0.5, 0.5)
+
+    def tick_at(self, measure: np.ndarray, step: np.ndarray, offset: np.ndarray | float = 0.0) -> np.ndarray:
+        """Return the tick (int64, never before tick 0) at which a step of a measure sounds."""
+        ticks = self.measure_ticks[measure] + (np.asarray(step) + offset) * self.ticks_per_step
+        return np.maximum(np.floor(ticks + 0.5), 0).astype(np.int64)
+
+    def qpm_at(self, ticks: np.ndarray) -> np.ndarray:
+        """Return the tempo at each tick, in quarters per minute."""
+        points = [p for p in self.tempos if p[0] <= 0][-1:] or [(0, DEFAULT_QPM)]
+        points = [*points, *(p for p in self.tempos if p[0] > 0)]
+        at = np.searchsorted([p[0] for p in points], np.asarray(ticks), side="right") - 1
+        return np.asarray([p[1] for p in points], dtype=np.float64)[np.maximum(at, 0)]
+
+    def seconds_at(self, ticks: np.ndarray) -> np.ndarray:
+        """Return the clock time of each tick in seconds, through every tempo change."""
+        changes = np.asarray([0, *sorted({t for t, _ in self.tempos if t > 0})], dtype=np.float64)
+        seconds_per_tick = 60.0 / (self.qpm_at(changes) * self.ticks_per_quarter)
+        elapsed = np.concatenate([[0.0], np.cumsum(np.diff(changes) * seconds_per_tick[:-1])])
+        ticks = np.asarray(ticks, dtype=np.float64)
+        at = np.maximum(np.searchsorted(changes, ticks, side="right") - 1, 0)
+        return elapsed[at] + (ticks - changes[at]) * seconds_per_tick[at]

@@ -1,0 +1,55 @@
+"""Music written as text, for tests, for the practice book and for the eye.
+
+    groove("kick   x...x...x...x...",
+           "snare  ....X.......X...")
+
+One row a voice of the kit, one character a sixteenth: `x` a hit, `X` an accent, `o` a ghost note, `.` or `-` nothing;
+blanks and bar lines (`|`) between the characters are ignored.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from basedrum.music import kit
+from basedrum.music.grid import STEPS_PER_MEASURE
+from basedrum.music.rolls import DrumRoll
+
+VELOCITY_OF_MARK = {"x": 92, "X": 116, "o": 46, ".": 0, "-": 0}
+
+
+def groove(*rows: str) -> DrumRoll:
+    """Return the drum roll that rows of text describe, padded with silence to whole measures of 16 steps.
+
+    Raises:
+        ValueError: an unknown voice or character, or rows of different length.
+    """
+    parsed: dict[int, list[int]] = {}
+    for row in rows:
+        name = next((v for v in sorted(kit.VOICES, key=len, reverse=True) if row.strip().startswith(v)), None)
+        if name is None:
+            raise ValueError(f"groove row {row!r}: starts with no voice of the kit ({', '.join(kit.VOICES)})")
+        marks = row.strip()[len(name) :].replace("|", "").replace(" ", "")
+        unknown = set(marks) - set(VELOCITY_OF_MARK)
+        if unknown:
+            raise ValueError(f"groove row {row!r}: unknown mark {sorted(unknown)[0]!r}, use one of x X o . - |")
+        parsed[kit.VOICES.index(name)] = [VELOCITY_OF_MARK[mark] for mark in marks]
+    lengths = {len(marks) for marks in parsed.values()}
+    if len(lengths) > 1:
+        raise ValueError(f"groove rows differ in length: {sorted(lengths)}")
+    num_steps = -(-max(lengths, default=0) // STEPS_PER_MEASURE) * STEPS_PER_MEASURE
+    velocities = np.zeros((num_steps, kit.NUM_VOICES), np.int64)
+    for voice, marks in parsed.items():
+        velocities[: len(marks), voice] = marks
+    return DrumRoll.from_kit(velocities > 0, velocities)
+
+
+def to_text(hits: np.ndarray) -> str:
+    """Return kit hits (T, 12) bool as rows of text with bar lines, silent voices left out; the inverse of `groove`."""
+    rows = []
+    for voice, name in enumerate(kit.VOICES):
+        if hits[:, voice].any():
+            marks = "".join("x" if hit else "." for hit in hits[:, voice])
+            bars = "|".join(marks[i : i + STEPS_PER_MEASURE] for i in range(0, len(marks), STEPS_PER_MEASURE))
+            rows.append(f"{name:<11}{bars}")
+    return "\n".join(rows)

@@ -1,0 +1,1 @@
+"""Presets of models and trainings, one TOML file each."""

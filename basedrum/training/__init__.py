@@ -1,0 +1,1 @@
+"""One adversarial step, and the loop around it."""

@@ -1,0 +1,1 @@
+"""The drummers that ship."""
