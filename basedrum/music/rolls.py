@@ -166,9 +166,7 @@ class DrumRoll:
         return cls(velocities, np.zeros(velocities.shape, np.float32))
 
     @classmethod
-    def from_kit(
-        cls, hits: np.ndarray, velocities: np.ndarray | None = None, offsets: np.ndarray | None = None
-    ) -> DrumRoll:
+    def from_kit(cls, hits: np.ndarray, velocities: np.ndarray | None = None, offsets: np.ndarray | None = None) -> DrumRoll:
         """Make a roll from kit hits (T, 12) bool, with velocities and offsets of the same shape where known."""
         if velocities is None:
             velocities = np.full(hits.shape, DEFAULT_VELOCITY)
