@@ -1,0 +1,114 @@
+"""A whole song from a drummer that knows phrases of four measures: where it plays, what it hears, how phrases join.
+
+The song is cut into phrases of four measures from the first measure with sound; each phrase is played knowing the drums
+of the phrase before it. The last phrase, where fewer than four measures are left, is a window over the song's last four
+measures of which only the new ones are kept: it is filled by looking back at real music, never padded with silence.
+
+Where the drummer plays: in every measure in which any pitched part sounds. Where the whole band rests, it rests.
+What it hears: the bass of the measure. Where the bass rests it goes on hearing the last four measures the bass played,
+round and round in step; before the bass has come in (an intro) the first four it will play. So an intro, a break of the
+bass or an outro gets the groove of its neighbourhood, and a note that rings on counts as playing.
+With a lookahead of one phrase, a phrase is answered from the bass of the phrase before it, and the very first phrase,
+which has none before it, from its own.
+
+Conventions: hits are (num_measures * 16, 12) bool over the voices of the kit; a phrase is (64, 12).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE, Grid
+from basedrum.music.kit import NUM_VOICES
+from basedrum.music.notes import Notes
+from basedrum.music.rolls import BassRoll, active_steps
+
+
+class PhrasePlayer(Protocol):
+    """A drummer in the middle of a song: it answers one phrase after the other, its noise and settings its own."""
+
+    def play(
+        self, bass: np.ndarray, qpm: float, measure_steps: np.ndarray, previous: np.ndarray | None, index: int
+    ) -> np.ndarray:
+        """Return hits (64, 12) bool for bass (2, 64, 72) bool at qpm quarters per minute.
+
+        measure_steps (4,) are the active steps of each measure; previous (64, 12) bool are the drums of the phrase before
+        (None at the start); index counts the phrases of the song from 0.
+        """
+
+
+def play_song(state: PhrasePlayer, bass: BassRoll, grid: Grid, sounding: np.ndarray, lookahead: int = 0) -> np.ndarray:
+    """Return the drums of a whole song as hits (M * 16, 12) bool, none on an inactive step nor at or after `grid.end_tick`.
+
+    Args:
+        bass: the whole song's bass, M * 16 steps.
+        sounding: (M,) bool, whether any pitched part sounds in the measure (see `sounding_measures`).
+        lookahead: 0 answers a phrase from its own bass, 1 from the bass of the phrase before.
+    """
+    num_measures = grid.num_measures
+    if bass.num_steps != num_measures * STEPS_PER_MEASURE or len(sounding) != num_measures:
+        raise ValueError(f"bass of {bass.num_steps} steps and {len(sounding)} measures do not fit {num_measures} measures")
+    cells = bass.to_array().reshape(2, num_measures, STEPS_PER_MEASURE, -1)
+    source = heard_measures(cells.any(axis=(0, 2, 3)))
+    hits = np.zeros((num_measures, STEPS_PER_MEASURE, NUM_VOICES), bool)
+    previous, heard_before = None, None
+    for index, (window, num_new) in enumerate(phrase_windows(sounding)):
+        new = window[MEASURES_PER_PHRASE - num_new :]
+        heard = window if lookahead == 0 or heard_before is None else heard_before
+        heard_before = window
+        if not sounding[new].any():
+            continue  # the whole band rests; the next phrase still follows the drums before the rest
+        steps = grid.measure_steps[window]
+        active = active_steps(steps)
+        phrase = cells[:, source[heard]].reshape(2, STEPS_PER_PHRASE, -1) & active[:, None]
+        qpm = float(grid.qpm_at(grid.measure_ticks[window[:1]])[0])
+        previous = np.asarray(state.play(phrase, qpm, steps, previous, index), bool) & active[:, None]
+        hits[new] = previous.reshape(MEASURES_PER_PHRASE, STEPS_PER_MEASURE, NUM_VOICES)[-num_new:]
+    hits &= np.asarray(sounding, bool)[:, None, None]
+    step_ticks = grid.tick_at(np.arange(num_measures)[:, None], np.arange(STEPS_PER_MEASURE))
+    return (hits & (step_ticks < grid.end_tick)[..., None]).reshape(-1, NUM_VOICES)
+
+
+def phrase_windows(sounding: np.ndarray) -> list[tuple[np.ndarray, int]]:
+    """Return (window, num_new) per phrase: the four measures played, of which the last num_new (1..4) are kept.
+
+    The windows cover the song from its first to its last measure with sound; a song shorter than four measures goes round.
+    """
+    where = np.flatnonzero(sounding)
+    if not len(where):
+        return []
+    first, length = int(where[0]), int(where[-1] - where[0]) + 1
+    windows = []
+    for start in range(0, length, MEASURES_PER_PHRASE):
+        end = min(start + MEASURES_PER_PHRASE, length)
+        window = first + np.arange(end - MEASURES_PER_PHRASE, end) % length
+        windows.append((window, end - start))
+    return windows
+
+
+def heard_measures(bass_plays: np.ndarray) -> np.ndarray:
+    """Return (M,) int: the measure whose bass the drummer hears in each measure, given (M,) bool where the bass sounds."""
+    source = np.arange(len(bass_plays))
+    playing = np.flatnonzero(bass_plays)
+    if not len(playing):
+        return source
+    before = np.searchsorted(playing, source, side="right")  # how many playing measures came before or are this one
+    for measure in np.flatnonzero(~bass_plays):
+        known = playing[: before[measure]][-MEASURES_PER_PHRASE:]
+        came_in = known[-1] + 1 if len(known) else playing[0]
+        known = known if len(known) else playing[:MEASURES_PER_PHRASE]
+        source[measure] = known[(measure - came_in) % len(known)]
+    return source
+
+
+def sounding_measures(parts: list[Notes], grid: Grid) -> np.ndarray:
+    """Return (M,) bool: the measures in which any note of the parts sounds for half a step or more, or starts."""
+    notes = Notes.join(parts)
+    first, _, _ = grid.locate(notes.start_ticks)
+    until = np.searchsorted(grid.measure_ticks, notes.end_ticks - grid.ticks_per_step / 2, side="left") - 1
+    edges = np.zeros(grid.num_measures + 1, np.int64)
+    np.add.at(edges, first, 1)
+    np.add.at(edges, np.maximum(first, until) + 1, -1)
+    return np.cumsum(edges)[:-1] > 0

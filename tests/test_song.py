@@ -1,0 +1,187 @@
+"""A whole song: phrases, what the drummer hears, where it rests, how it ends."""
+
+import numpy as np
+import pytest
+
+from basedrum.drummer.song import heard_measures, phrase_windows, play_song, sounding_measures
+from basedrum.music.grid import Grid
+from basedrum.music.kit import CLOSED_HAT, KICK
+from basedrum.music.notes import Notes
+from basedrum.music.rolls import BassRoll
+
+QUARTER = 480
+BAR = 4 * QUARTER
+
+
+class Recorder:
+    """Answers every bass onset with a kick and marks each step with a hat, and records what it was given."""
+
+    def __init__(self):
+        self.calls = []
+
+    def play(self, bass, qpm, measure_steps, previous, index):
+        assert bass.shape == (2, 64, 72) and bass.dtype == bool and len(measure_steps) == 4
+        self.calls.append((bass, qpm, list(measure_steps), previous, index))
+        hits = np.zeros((64, 12), bool)
+        hits[:, KICK] = bass[0].any(axis=1)
+        hits[:, CLOSED_HAT] = True
+        return hits
+
+
+def song(bars, num_bars=None, **grid):
+    """A bass of one quarter note in each of `bars`, its pitch 30 + the bar; the band plays all bars unless told."""
+    num_bars = num_bars or max(bars) + 1
+    grid = Grid(QUARTER, num_bars * BAR, **grid)
+    starts = np.asarray(bars) * BAR
+    notes = Notes(starts, starts + QUARTER, 30 + np.asarray(bars), np.full(len(bars), 90))
+    return BassRoll.from_notes(notes, grid), grid
+
+
+def heard(call):
+    """The bars whose bass a call was given, read off the pitches; -1 where silent."""
+    rolls = call[0][0].reshape(4, 16, 72)
+    return [int(np.flatnonzero(r.any(axis=0))[0]) - 6 if r.any() else -1 for r in rolls]
+
+
+def measures_with(hits):
+    return np.flatnonzero(hits.reshape(-1, 192).any(axis=1)).tolist()
+
+
+def test_a_song_is_played_phrase_by_phrase_and_each_knows_the_drums_before():
+    bass, grid = song(range(8))
+    state = Recorder()
+    hits = play_song(state, bass, grid, np.ones(8, bool))
+    assert [heard(c) for c in state.calls] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert [c[4] for c in state.calls] == [0, 1]
+    assert state.calls[0][3] is None
+    assert np.array_equal(state.calls[1][3], hits[:64])
+    assert np.array_equal(hits[:, KICK], bass.hits)
+
+
+def test_the_last_partial_phrase_looks_back_and_only_its_new_bars_are_kept():
+    bass, grid = song(range(6))
+    state = Recorder()
+    hits = play_song(state, bass, grid, np.ones(6, bool))
+    assert heard(state.calls[1]) == [2, 3, 4, 5]
+    assert hits.shape == (96, 12)
+    assert np.array_equal(hits[:, KICK], bass.hits)
+
+
+def test_a_song_of_two_bars_goes_round_and_hears_no_silence():
+    bass, grid = song(range(2))
+    state = Recorder()
+    hits = play_song(state, bass, grid, np.ones(2, bool))
+    assert [heard(c) for c in state.calls] == [[0, 1, 0, 1]]
+    assert np.array_equal(hits[:, KICK], bass.hits)
+
+
+@pytest.mark.parametrize("length", range(1, 14))
+def test_windows_keep_every_bar_exactly_once_and_stay_inside_the_song(length):
+    sounding = np.zeros(20, bool)
+    sounding[3 : 3 + length] = True
+    kept = np.concatenate([window[4 - num_new :] for window, num_new in phrase_windows(sounding)])
+    assert kept.tolist() == list(range(3, 3 + length))
+    assert all(sounding[window].all() and len(window) == 4 for window, _ in phrase_windows(sounding))
+
+
+def test_nothing_before_the_first_bar_with_sound_nor_after_the_last():
+    bass, grid = song([2, 3, 4, 5], num_bars=9)
+    sounding = np.zeros(9, bool)
+    sounding[2:7] = True
+    hits = play_song(Recorder(), bass, grid, sounding)
+    assert measures_with(hits) == [2, 3, 4, 5, 6]
+
+
+def test_the_drummer_rests_where_the_whole_band_rests_and_comes_back():
+    bass, grid = song([0, 1, 2, 3, 12, 13, 14, 15])
+    sounding = np.ones(16, bool)
+    sounding[3:12] = False
+    state = Recorder()
+    hits = play_song(state, bass, grid, sounding)
+    assert measures_with(hits) == [0, 1, 2, 12, 13, 14, 15]
+    assert len(state.calls) == 2, "a phrase of rests asks the drummer nothing"
+    assert state.calls[1][3] is not None and state.calls[1][3].any()
+
+
+def test_where_only_the_bass_rests_the_last_four_bars_it_played_go_on_in_step():
+    plays = np.zeros(14, bool)
+    plays[[2, 3, 4, 5, 6, 12, 13]] = True
+    assert heard_measures(plays).tolist() == [4, 5, 2, 3, 4, 5, 6, 3, 4, 5, 6, 3, 12, 13]
+
+
+def test_an_intro_hears_the_bass_to_come():
+    bass, grid = song([4, 5, 6, 7])
+    state = Recorder()
+    play_song(state, bass, grid, np.ones(8, bool))
+    assert heard(state.calls[0]) == [4, 5, 6, 7]
+
+
+def test_a_bass_that_never_plays_is_answered_all_the_same():
+    assert heard_measures(np.zeros(5, bool)).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_lookahead_answers_the_phrase_before_and_the_first_its_own():
+    bass, grid = song(range(10))
+    state = Recorder()
+    hits = play_song(state, bass, grid, np.ones(10, bool), lookahead=1)
+    assert [heard(c) for c in state.calls] == [[0, 1, 2, 3], [0, 1, 2, 3], [4, 5, 6, 7]]
+    assert measures_with(hits) == list(range(10))
+
+
+def test_short_bars_stay_short():
+    grid = Grid(QUARTER, 4 * 3 * QUARTER, time_signatures=((0, 3, 4),))
+    starts = np.arange(12) * QUARTER
+    bass = BassRoll.from_notes(Notes(starts, starts + 100, np.full(12, 40), np.full(12, 90)), grid)
+    state = Recorder()
+    hits = play_song(state, bass, grid, np.ones(4, bool))
+    assert state.calls[0][2] == [12] * 4
+    assert not hits.reshape(4, 16, 12)[:, 12:].any()
+    assert hits.reshape(4, 16, 12)[:, :12, CLOSED_HAT].all()
+
+
+def test_a_long_bar_heard_in_a_short_one_is_cut():
+    grid = Grid(QUARTER, 4 * BAR + 4 * 3 * QUARTER, time_signatures=((0, 4, 4), (4 * BAR, 3, 4)))
+    starts = np.arange(16) * QUARTER
+    bass = BassRoll.from_notes(Notes(starts, starts + 100, np.full(16, 40), np.full(16, 90)), grid)
+    state = Recorder()
+    play_song(state, bass, grid, np.ones(8, bool))
+    assert not state.calls[1][0].reshape(2, 4, 16, 72)[:, :, 12:].any()
+
+
+def test_no_hit_at_or_after_the_last_tick():
+    bass, _ = song(range(4))
+    grid = Grid(QUARTER, 3 * BAR + 2 * QUARTER)
+    hits = play_song(Recorder(), bass, grid, np.ones(4, bool))
+    assert np.flatnonzero(hits.any(axis=1)).tolist() == list(range(3 * 16 + 8))
+
+
+def test_each_phrase_is_told_its_own_tempo():
+    bass, grid = song(range(8), tempos=((0, 90.0), (4 * BAR, 140.0)))
+    state = Recorder()
+    play_song(state, bass, grid, np.ones(8, bool))
+    assert [c[1] for c in state.calls] == [90.0, 140.0]
+
+
+def test_a_silent_song_gets_no_drums():
+    bass, grid = song([0], num_bars=4)
+    state = Recorder()
+    assert not play_song(state, bass, grid, np.zeros(4, bool)).any() and not state.calls
+
+
+def test_rolls_that_do_not_fit_are_refused():
+    bass, grid = song(range(4))
+    with pytest.raises(ValueError, match="do not fit"):
+        play_song(Recorder(), bass, grid, np.ones(5, bool))
+
+
+def test_a_measure_sounds_while_a_note_is_held():
+    grid = Grid(QUARTER, 8 * BAR)
+
+    def part(*spans):
+        starts, ends = np.asarray(spans).T
+        return Notes(starts, ends, np.full(len(starts), 60), np.full(len(starts), 80))
+
+    held = part((BAR, 3 * BAR + 10))  # ends ten ticks into bar 3: a release, not a bar that sounds
+    stab = part((6 * BAR - 5, 6 * BAR + 200))  # an early first beat belongs to the bar it means
+    assert np.flatnonzero(sounding_measures([held, stab], grid)).tolist() == [1, 2, 6]
+    assert not sounding_measures([], grid).any()
