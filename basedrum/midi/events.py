@@ -1,0 +1,176 @@
+"""A small walker of Standard MIDI File events, and its inverse. The writer uses it, so that what basedrum does not
+understand (lyrics, controllers, system exclusive, unknown meta events) goes through untouched.
+
+Conventions: an event is (tick, bytes): tick absolute from the start of its track; bytes as in the file but with the
+status byte always written out (no running status) and without the delta time. Meta: `FF type length data`. System
+exclusive: `F0 length data` or `F7 length data`. The end-of-track meta event closes each track and is kept, since it has a
+tick of its own.
+
+Source: the Standard MIDI Files 1.0 specification (RP-001).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from basedrum.errors import MidiError
+
+Event = tuple[int, bytes]
+
+END_OF_TRACK = b"\xff\x2f\x00"
+MAX_TICK = 2**31 - 1
+HEADER_BYTES = 14
+_DATA_BYTES = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
+_SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
+
+
+@dataclass(frozen=True)
+class EventFile:
+    """A MIDI file as events.
+
+    Attributes:
+        format: 0 or 1.
+        division: ticks per quarter, 1..32767.
+        tracks: the events of each track chunk, sorted by tick, the last one the end of the track.
+        complaints: what had to be mended on the way in, one line each; empty for a sound file.
+    """
+
+    format: int
+    division: int
+    tracks: tuple[tuple[Event, ...], ...]
+    complaints: tuple[str, ...] = ()
+
+
+def read_events(data: bytes) -> EventFile:
+    """Walk the events of a file whose chunks are in order (see `reading.gate`).
+
+    A track that cannot be read to its end is kept up to the event that is broken; that is a complaint, not an error.
+
+    Raises:
+        MidiError: there is no header, or ticks run past 2^31.
+    """
+    if len(data) < HEADER_BYTES or data[:4] != b"MThd":
+        raise MidiError("no MIDI header")
+    _, file_format, _, division = struct.unpack(">IHHH", data[4:HEADER_BYTES])
+    tracks, complaints = [], []
+    at = HEADER_BYTES
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "big")
+        if data[at : at + 4] == b"MTrk":
+            events, complaint = read_track(data[at + 8 : at + 8 + size])
+            tracks.append(tuple(events))
+            if complaint:
+                complaints.append(f"track {len(tracks)} {complaint}")
+        at += 8 + size
+    return EventFile(file_format, division, tuple(tracks), tuple(complaints))
+
+
+def read_track(data: bytes) -> tuple[list[Event], str]:
+    """Return the events of one track chunk, and what is wrong with it ("" where nothing is).
+
+    Raises:
+        MidiError: ticks run past 2^31.
+    """
+    events: list[Event] = []
+    at, end, tick, status, complaint = 0, len(data), 0, 0, ""
+    try:
+        while at < end:
+            delta, at = read_number(data, at)
+            tick += delta
+            if tick > MAX_TICK:
+                raise MidiError("is longer than 2^31 ticks")
+            byte = data[at]
+            if byte < 0xF0:
+                if byte >= 0x80:
+                    status, at = byte, at + 1
+                elif not status:
+                    complaint = "has data without a status byte, cut there"
+                    break
+                payload = data[at : at + _DATA_BYTES[status >> 4]]
+                at += len(payload)
+                if len(payload) < _DATA_BYTES[status >> 4]:
+                    raise IndexError
+                if not payload.isascii():
+                    complaint = "has values above 127, limited"
+                    payload = bytes(min(value, 127) for value in payload)
+                events.append((tick, bytes((status,)) + payload))
+            elif byte == 0xFF or byte == 0xF0 or byte == 0xF7:
+                start = at
+                size, at = read_number(data, at + (2 if byte == 0xFF else 1))
+                at += size
+                if at > end:
+                    raise IndexError
+                if byte == 0xFF and data[start + 1] == 0x2F:
+                    events.append((tick, END_OF_TRACK))
+                    return events, complaint
+                head = data[start : start + 2] if byte == 0xFF else data[start : start + 1]
+                events.append((tick, head + number_bytes(size) + data[at - size : at]))
+                status = 0 if byte != 0xFF else status
+            else:
+                complaint = "has messages that belong on a cable, not in a file, left out"
+                at += 1 + _SYSTEM_DATA_BYTES.get(byte, 0)
+    except IndexError:
+        complaint = "breaks off in the middle of an event"
+    events.append((tick, END_OF_TRACK))
+    return events, complaint or "has no end mark"
+
+
+def to_bytes(file: EventFile) -> bytes:
+    """Return the file as bytes: the inverse of `read_events`."""
+    header = b"MThd" + struct.pack(">IHHH", 6, file.format, len(file.tracks), file.division)
+    return header + b"".join(track_bytes(track) for track in file.tracks)
+
+
+def track_bytes(events: Sequence[Event]) -> bytes:
+    """Return events as one track chunk, with the end-of-track event added where it is missing."""
+    parts, now = [], 0
+    if not events or events[-1][1] != END_OF_TRACK:
+        events = [*events, (events[-1][0] if events else 0, END_OF_TRACK)]
+    for tick, message in events:
+        parts.append(number_bytes(tick - now))
+        parts.append(message)
+        now = tick
+    body = b"".join(parts)
+    return b"MTrk" + len(body).to_bytes(4, "big") + body
+
+
+def read_number(data: bytes, at: int) -> tuple[int, int]:
+    """Return the variable-length number at `at` and the position behind it.
+
+    Raises:
+        IndexError: the data ends inside it, or it has more than 4 bytes.
+    """
+    byte = data[at]
+    at += 1
+    if byte < 0x80:
+        return byte, at
+    number = byte & 0x7F
+    for _ in range(3):
+        byte = data[at]
+        at += 1
+        number = number << 7 | byte & 0x7F
+        if byte < 0x80:
+            return number, at
+    raise IndexError("a variable-length number of more than 4 bytes")
+
+
+def number_bytes(number: int) -> bytes:
+    """Return a number 0..2^28-1 as a variable-length number of 1..4 bytes.
+
+    Raises:
+        ValueError: the number is negative or does not fit.
+    """
+    if not 0 <= number < 2**28:
+        raise ValueError(f"{number} does not fit a variable-length number (0..{2**28 - 1})")
+    out = [number & 0x7F]
+    while number > 0x7F:
+        number >>= 7
+        out.append(number & 0x7F | 0x80)
+    return bytes(reversed(out))
+
+
+def meta(kind: int, data: bytes) -> bytes:
+    """Return a meta event."""
+    return bytes((0xFF, kind)) + number_bytes(len(data)) + data
