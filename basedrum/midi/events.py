@@ -21,6 +21,8 @@ Event = tuple[int, bytes]
 
 END_OF_TRACK = b"\xff\x2f\x00"
 MAX_TICK = 2**31 - 1
+MAX_EVENTS = 1_000_000
+MAX_DELTA = 2**28 - 1
 HEADER_BYTES = 14
 _DATA_BYTES = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 _SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
@@ -49,10 +51,10 @@ def read_events(data: bytes) -> EventFile:
     A track that cannot be read to its end is kept up to the event that is broken; that is a complaint, not an error.
 
     Raises:
-        MidiError: there is no header, or ticks run past 2^31.
+        MidiError: there is no header, or there are more than a million events. (Without the file's name.)
     """
     if len(data) < HEADER_BYTES or data[:4] != b"MThd":
-        raise MidiError("no MIDI header")
+        raise MidiError("is not a MIDI file, give a Standard MIDI File (.mid)")
     _, file_format, _, division = struct.unpack(">IHHH", data[4:HEADER_BYTES])
     tracks, complaints = [], []
     at = HEADER_BYTES
@@ -71,7 +73,7 @@ def read_track(data: bytes) -> tuple[list[Event], str]:
     """Return the events of one track chunk, and what is wrong with it ("" where nothing is).
 
     Raises:
-        MidiError: ticks run past 2^31.
+        MidiError: there are more than a million events.
     """
     events: list[Event] = []
     at, end, tick, status, complaint = 0, len(data), 0, 0, ""
@@ -80,7 +82,11 @@ def read_track(data: bytes) -> tuple[list[Event], str]:
             delta, at = read_number(data, at)
             tick += delta
             if tick > MAX_TICK:
-                raise MidiError("is longer than 2^31 ticks")
+                tick -= delta
+                complaint = "runs past 2^31 ticks, cut there"
+                break
+            if len(events) >= MAX_EVENTS:
+                raise MidiError(f"has more than {MAX_EVENTS} events, give a MIDI file of one song")
             byte = data[at]
             if byte < 0xF0:
                 if byte >= 0x80:
@@ -113,6 +119,7 @@ def read_track(data: bytes) -> tuple[list[Event], str]:
                 at += 1 + _SYSTEM_DATA_BYTES.get(byte, 0)
     except IndexError:
         complaint = "breaks off in the middle of an event"
+        tick = events[-1][0] if events else 0
     events.append((tick, END_OF_TRACK))
     return events, complaint or "has no end mark"
 
@@ -129,6 +136,9 @@ def track_bytes(events: Sequence[Event]) -> bytes:
     if not events or events[-1][1] != END_OF_TRACK:
         events = [*events, (events[-1][0] if events else 0, END_OF_TRACK)]
     for tick, message in events:
+        while tick - now > MAX_DELTA:  # longer than one delta time can say: an empty text event lies between
+            parts.append(number_bytes(MAX_DELTA) + b"\xff\x01\x00")
+            now += MAX_DELTA
         parts.append(number_bytes(tick - now))
         parts.append(message)
         now = tick
@@ -157,13 +167,13 @@ def read_number(data: bytes, at: int) -> tuple[int, int]:
 
 
 def number_bytes(number: int) -> bytes:
-    """Return a number 0..2^28-1 as a variable-length number of 1..4 bytes.
+    """Return a number 0..2^28 - 1 as a variable-length number of 1..4 bytes.
 
     Raises:
         ValueError: the number is negative or does not fit.
     """
-    if not 0 <= number < 2**28:
-        raise ValueError(f"{number} does not fit a variable-length number (0..{2**28 - 1})")
+    if not 0 <= number <= MAX_DELTA:
+        raise ValueError(f"{number} does not fit a variable-length number (0..{MAX_DELTA})")
     out = [number & 0x7F]
     while number > 0x7F:
         number >>= 7

@@ -10,6 +10,7 @@ beats and notes are counted before anything is laid on a grid.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import stat
@@ -118,6 +119,8 @@ def parse_song(data: bytes, name: str = "") -> Song:
     """
     try:
         clean, complaints = gate(data)
+        if len(clean) > 2 * events.MAX_EVENTS:  # an event takes two bytes at least
+            events.read_events(clean)
         score, clean, more = parse_score(clean)
         grid, tracks = _song_of(score)
     except MidiError as error:
@@ -207,12 +210,11 @@ def parse_score(data: bytes) -> tuple[symusic.core.ScoreTick, bytes, tuple[str, 
     Raises:
         MidiError: it cannot be read even so. (Without the file's name.)
     """
-    # symusic 0.6 misreads F7 events; a sound file has an F7 only where a system exclusive (F0) ends.
-    if data.count(b"\xf7") <= data.count(b"\xf0"):
+    if not _may_hold_escapes(data):
         try:
             return symusic.Score.from_midi(data), data, ()
-        except Exception:  # symusic raises RuntimeError, ValueError and others of its own
-            pass
+        except Exception:
+            logger.debug("symusic refuses the file, our own walker tries", exc_info=True)
     file = events.read_events(data)
     mended = events.to_bytes(file)
     plain = [tuple(e for e in track if e[1][0] not in (0xF0, 0xF7)) for track in file.tracks]
@@ -221,6 +223,27 @@ def parse_score(data: bytes) -> tuple[symusic.core.ScoreTick, bytes, tuple[str, 
     except Exception as error:
         raise MidiError("is too damaged to read, save it again from the program it came from") from error
     return score, mended, file.complaints
+
+
+def _may_hold_escapes(data: bytes) -> bool:
+    """Say whether there may be F7 events (escapes, packets of a system exclusive), whose time symusic 0.6 misreads.
+
+    A sound file without them has an F7 only where a system exclusive ends, or inside a delta time.
+    """
+    if data.count(b"\xf7") <= data.count(b"\xf0"):
+        return False
+    at = -1
+    for _ in range(MAX_CHANGES):
+        at = data.find(b"\xf7", at + 1)
+        if at < 0:
+            return False
+        with contextlib.suppress(IndexError):
+            size, start = events.read_number(data, at + 1)
+            end = start + size
+            is_packet = size > 0 and (0xF0 <= data[start] < 0xFF or data[end - 1] == 0xF7)
+            if is_packet and data[events.read_number(data, end)[1]] >= 0x80:  # no running status behind an F7 event
+                return True
+    return True
 
 
 def _song_of(score: symusic.core.ScoreTick) -> tuple[Grid, tuple[Track, ...]]:
@@ -234,15 +257,18 @@ def _song_of(score: symusic.core.ScoreTick) -> tuple[Grid, tuple[Track, ...]]:
     end = 0
     for part in score.tracks:
         columns = part.notes.numpy()
-        start, duration = columns["time"].astype(np.int64), columns["duration"].astype(np.int64)
-        if not len(start):
+        if not len(columns["time"]):
             continue
-        stop = start + duration
-        if start.min() < 0 or duration.min() < 0:
+        start, pitch = columns["time"].astype(np.int64), columns["pitch"]
+        stop, velocity = start + columns["duration"], columns["velocity"]
+        key = start * 128 + pitch
+        if (key[1:] < key[:-1]).any():
+            order = np.argsort(key, kind="stable")
+            start, stop, pitch, velocity = start[order], stop[order], pitch[order], velocity[order]
+        if start[0] < 0 or (stop < start).any():
             raise MidiError("is longer than 2^31 ticks, give a MIDI file of one song")
         end = max(end, int(stop.max()))
-        order = np.lexsort((columns["pitch"], start))
-        notes = Notes(start[order], stop[order], columns["pitch"][order], columns["velocity"][order])
+        notes = Notes(start, stop, pitch, velocity)
         tracks.append(Track(len(tracks), part.name, part.program, part.is_drum, notes))
     if end > MAX_BEATS * score.ticks_per_quarter:
         raise MidiError(f"is longer than {MAX_BEATS} beats, give a MIDI file of one song")
@@ -251,12 +277,12 @@ def _song_of(score: symusic.core.ScoreTick) -> tuple[Grid, tuple[Track, ...]]:
 
 def _tempos(score: symusic.core.ScoreTick, end: int) -> tuple[tuple[int, float], ...]:
     columns = score.tempos.numpy()
-    ticks, mspq = columns["time"].tolist(), columns["mspq"]
-    if len(ticks) > MAX_CHANGES:
+    if len(columns["time"]) > MAX_CHANGES:
         raise MidiError(f"has more than {MAX_CHANGES} tempo changes, give a MIDI file of one song")
-    qpm = np.clip(6e7 / np.maximum(mspq, 1), LOWEST_QPM, HIGHEST_QPM).tolist()
-    last = {tick: value for tick, value in zip(ticks, qpm, strict=True) if 0 <= tick <= end}
-    return tuple(sorted(last.items()))
+    last = dict(zip(columns["time"].tolist(), columns["mspq"].tolist(), strict=True))
+    return tuple(
+        (tick, min(max(6e7 / max(last[tick], 1), LOWEST_QPM), HIGHEST_QPM)) for tick in sorted(last) if 0 <= tick <= end
+    )
 
 
 def _time_signatures(score: symusic.core.ScoreTick, end: int) -> tuple[tuple[int, int, int], ...]:
