@@ -18,8 +18,8 @@ from basedrum.music.rolls import DrumRoll
 VELOCITY_OF_MARK = {"x": 92, "X": 116, "o": 46, ".": 0, "-": 0}
 
 
-def groove(*rows: str) -> DrumRoll:
-    """Return the drum roll that rows of text describe, padded with silence to whole measures of 16 steps.
+def marks_to_velocities(*rows: str) -> np.ndarray:
+    """Return (T, 12) int64: the velocity of each step and voice that rows of text describe, 0 where nothing; T as written.
 
     Raises:
         ValueError: an unknown voice or character, or rows of different length.
@@ -37,10 +37,20 @@ def groove(*rows: str) -> DrumRoll:
     lengths = {len(marks) for marks in parsed.values()}
     if len(lengths) > 1:
         raise ValueError(f"groove rows differ in length: {sorted(lengths)}")
-    num_steps = -(-max(lengths, default=0) // STEPS_PER_MEASURE) * STEPS_PER_MEASURE
-    velocities = np.zeros((num_steps, kit.NUM_VOICES), np.int64)
+    velocities = np.zeros((max(lengths, default=0), kit.NUM_VOICES), np.int64)
     for voice, marks in parsed.items():
-        velocities[: len(marks), voice] = marks
+        velocities[:, voice] = marks
+    return velocities
+
+
+def groove(*rows: str) -> DrumRoll:
+    """Return the drum roll that rows of text describe, padded with silence to whole measures of 16 steps.
+
+    Raises:
+        ValueError: an unknown voice or character, or rows of different length.
+    """
+    velocities = marks_to_velocities(*rows)
+    velocities = np.pad(velocities, ((0, -len(velocities) % STEPS_PER_MEASURE), (0, 0)))
     return DrumRoll.from_kit(velocities > 0, velocities)
 
 

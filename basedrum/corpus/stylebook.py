@@ -1,0 +1,160 @@
+"""The practice book: reads its pages, one text file a style, into bass figures, grooves, fills and chords.
+
+A page is header lines (`key value`), then blocks; rows of a block are indented, `# ` starts a comment:
+
+    tempo   92-112
+    metre   4/4
+    swing   16 0.56             second of each pair of sixteenths (16) or eighths (8) at this share of the pair; 0.667 triplets
+    follow  0.4                 how readily the kick is moved towards the bass in this style, 0..1
+    sound   percussion 70       the General MIDI pitch that a voice is played with here
+    chords  i7 i7 IV7 i7        one chord a bar; as many lines as progressions
+    bass slap: pocket, linear   a figure and the grooves that go with it
+      1-.x..8.  1-.x.57.
+    groove pocket
+      kick    x.....x...x.....
+      snare   ....X..o.o..X...
+    fill tumble                 set at the end of a bar, as long as written
+      snare   xxxx....
+
+Conventions: steps are sixteenths; figures are as in `music.figures`, grooves as in `music.notation`, whole bars both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import resources
+
+import numpy as np
+
+from basedrum.music import kit
+from basedrum.music.figures import Chord, read_chord, read_figure
+from basedrum.music.notation import marks_to_velocities
+
+
+@dataclass(frozen=True)
+class BassFigure:
+    """A bass figure of one or more bars as marks, and the names of the grooves that go with it."""
+
+    name: str
+    marks: str
+    grooves: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Style:
+    """One page of the book. `grooves` (T, 12) and `fills` (T, 12) are velocities per step and voice, 0 where nothing."""
+
+    name: str
+    tempo: tuple[float, float]
+    metre: tuple[int, int] = (4, 4)
+    swing_steps: int = 1
+    swing_ratio: float = 0.5
+    follow: float = 0.35
+    sounds: dict[int, int] = field(default_factory=dict)
+    progressions: tuple[tuple[Chord, ...], ...] = ()
+    figures: tuple[BassFigure, ...] = ()
+    grooves: dict[str, np.ndarray] = field(default_factory=dict)
+    fills: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def bar_steps(self) -> int:
+        return 16 * self.metre[0] // self.metre[1]
+
+    def swung(self, step: int) -> float:
+        """Return where a written step sounds, in steps: the pair's second half starts at `swing_ratio` of the pair."""
+        half = self.swing_steps
+        pair, within = divmod(step, 2 * half)
+        at = within / (2 * half)
+        early, ratio = at < 0.5, self.swing_ratio
+        bent = at * 2 * ratio if early else ratio + (at - 0.5) * 2 * (1 - ratio)
+        return (pair + bent) * 2 * half
+
+
+def read_style(text: str, name: str = "") -> Style:
+    """Return the style that a page describes.
+
+    Raises:
+        ValueError: the page breaks a rule; the message names the page and the line.
+    """
+    fields: dict = {"progressions": [], "figures": [], "grooves": {}, "fills": {}, "sounds": {}}
+    for line, rows in _blocks(text):
+        try:
+            _read_block(line, rows, fields)
+        except (ValueError, KeyError, IndexError) as error:
+            raise ValueError(f"practice page {name}, {line!r}: {error}") from error
+    if "tempo" not in fields:
+        raise ValueError(f"practice page {name}: no tempo")
+    style = Style(name=name, **fields | {"progressions": tuple(fields["progressions"]), "figures": tuple(fields["figures"])})
+    _check(style)
+    return style
+
+
+def style_names() -> list[str]:
+    """Return the names of the book's pages, sorted."""
+    pages = resources.files("basedrum.practice_book").iterdir()
+    return sorted(page.name[: -len(".txt")] for page in pages if page.name.endswith(".txt"))
+
+
+def load_style(name: str) -> Style:
+    """Return one style of the book that ships with the package."""
+    return read_style(resources.files("basedrum.practice_book").joinpath(f"{name}.txt").read_text("utf-8"), name)
+
+
+def _blocks(text: str) -> Iterator[tuple[str, list[str]]]:
+    """The lines of a page, each with the indented rows under it."""
+    head, rows = "", []
+    for raw in text.splitlines():
+        line = raw.split("# ")[0].rstrip()
+        if line.startswith(" "):
+            rows.append(line.strip())
+        elif line:
+            if head:
+                yield head, rows
+            head, rows = line, []
+    if head:
+        yield head, rows
+
+
+def _read_block(line: str, rows: list[str], fields: dict) -> None:
+    key, _, value = line.partition(" ")
+    value = value.strip()
+    if key == "tempo":
+        fields["tempo"] = tuple(float(v) for v in value.split("-"))
+    elif key == "metre":
+        fields["metre"] = tuple(int(v) for v in value.split("/"))
+    elif key == "swing":
+        unit, ratio = value.split()
+        fields["swing_steps"], fields["swing_ratio"] = {"8": 2, "16": 1}[unit], float(ratio)
+    elif key == "follow":
+        fields["follow"] = float(value)
+    elif key == "sound":
+        voice, pitch = value.rsplit(maxsplit=1)
+        fields["sounds"][kit.VOICES.index(voice)] = int(pitch)
+    elif key == "chords":
+        fields["progressions"].append(tuple(read_chord(chord) for chord in value.replace("|", " ").split()))
+    elif key == "bass":
+        name, _, grooves = value.partition(":")
+        marks = read_figure("".join(rows))
+        fields["figures"].append(BassFigure(name.strip(), marks, tuple(g.strip() for g in grooves.split(","))))
+    elif key in ("groove", "fill"):
+        fields[key + "s"][value] = marks_to_velocities(*rows)
+    else:
+        raise ValueError("no such line; a page has tempo, metre, swing, follow, sound, chords, bass, groove and fill")
+
+
+def _check(style: Style) -> None:
+    """Raise ValueError where figures, grooves or fills do not fit the bars, or a figure names an unknown groove."""
+    bar = style.bar_steps
+    for figure in style.figures:
+        if len(figure.marks) % bar:
+            raise ValueError(f"practice page {style.name}, bass {figure.name}: {len(figure.marks)} steps, bars have {bar}")
+        for groove in figure.grooves:
+            if groove not in style.grooves:
+                raise ValueError(f"practice page {style.name}, bass {figure.name}: no groove {groove!r}")
+    for name, velocities in style.grooves.items():
+        if not len(velocities) or len(velocities) % bar:
+            raise ValueError(f"practice page {style.name}, groove {name}: {len(velocities)} steps, bars have {bar}")
+    for name, velocities in style.fills.items():
+        if not 0 < len(velocities) <= bar:
+            raise ValueError(f"practice page {style.name}, fill {name}: {len(velocities)} steps, bars have {bar}")
