@@ -33,7 +33,7 @@ SHIFTS = (0, 1, 2, 4, 8)
 def active(measure_steps: np.ndarray) -> np.ndarray:
     """Return (n, 64) bool: the steps that exist, given the active steps (n, 4) of each measure."""
     steps = np.arange(STEPS_PER_MEASURE) < np.asarray(measure_steps)[..., None]
-    return steps.reshape(len(steps), -1)
+    return steps.reshape(len(steps), steps.shape[1] * STEPS_PER_MEASURE)
 
 
 def mask_inactive(hits: np.ndarray, measure_steps: np.ndarray) -> np.ndarray:
