@@ -1,0 +1,210 @@
+"""The only place where weights are read or written.
+
+A checkpoint is one safetensors file: tensors by name, and in its header one JSON text with everything else (kind, config,
+grid, kit, provenance, check sum). Two kinds: a *drummer* holds what generating needs (and the critic), a *run* all that a
+training needs to go on. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from basedrum.errors import BasedrumError, CheckpointError, printable
+from basedrum.files import write_atomic
+from basedrum.models.config import ModelConfig
+from basedrum.models.families import build_discriminator, build_generator
+from basedrum.music import kit
+from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
+from basedrum.music.rolls import LOWEST_PITCH, NUM_PITCHES
+
+FORMAT = 1
+MAX_BYTES = 1 << 30
+GRID = {
+    "measures": MEASURES_PER_PHRASE,
+    "steps": STEPS_PER_MEASURE,
+    "lowest_pitch": LOWEST_PITCH,
+    "pitches": NUM_PITCHES,
+}
+
+
+@dataclass(frozen=True)
+class Drummer:
+    """A generator ready to be sampled, and what its file says of it (`provenance`: data, rights, command, figures)."""
+
+    name: str
+    generator: nn.Module
+    config: ModelConfig
+    provenance: dict
+
+
+def shipped() -> list[str]:
+    """Return the names of the drummers that come with the package."""
+    files = resources.files("basedrum.weights").iterdir()
+    return sorted(f.name.removesuffix(".safetensors") for f in files if f.name.endswith(".safetensors"))
+
+
+def save_drummer(path: str | os.PathLike, generator: nn.Module, critic: nn.Module | None, provenance: dict) -> None:
+    """Write a release file: the generator (the averaged one), the critic if given, config, grid, kit and provenance.
+
+    Weights are stored in half precision: no figure of an evaluation moves, and the file is half as large.
+    """
+    tensors = {f"generator.{k}": v for k, v in generator.state_dict().items()}
+    if critic is not None:
+        tensors |= {f"critic.{k}": v for k, v in critic.state_dict().items()}
+    tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
+    config = dataclasses.asdict(generator.config)
+    _write(path, tensors, {"kind": "drummer", "config": config, "provenance": provenance})
+
+
+def load_drummer(name_or_path: str | os.PathLike = "default") -> Drummer:
+    """Rebuild a drummer from a shipped name or from a file alone, in evaluation mode on the CPU.
+
+    Raises:
+        CheckpointError: no such file, not ours, damaged, of another kind, or made for another grid or kit.
+    """
+    name = os.fspath(name_or_path)
+    tensors, header = _read(_find(name), "drummer")
+    config = _config_of(header, name)
+    generator = _filled(build_generator, config, tensors, "generator.", name)
+    return Drummer(name, generator.eval(), config, header.get("provenance", {}))
+
+
+def load_critic(name_or_path: str | os.PathLike) -> nn.Module:
+    """Rebuild the critic that a release file holds. Raises CheckpointError as `load_drummer` does, or if there is none."""
+    name = os.fspath(name_or_path)
+    tensors, header = _read(_find(name), "drummer")
+    return _filled(build_discriminator, _config_of(header, name), tensors, "critic.", name).eval()
+
+
+def save_run(path: str | os.PathLike, state: dict) -> None:
+    """Write a training's whole state: nested dicts and lists of tensors, numbers, texts, booleans and None."""
+    tensors: dict[str, Tensor] = {}
+    header = {"kind": "run", "state": _take_tensors(state, "state", tensors)}
+    _write(path, tensors, header)
+
+
+def load_run(path: str | os.PathLike) -> dict:
+    """Read back what `save_run` wrote. Raises CheckpointError."""
+    tensors, header = _read(Path(path), "run")
+    return _give_tensors(header["state"], tensors)
+
+
+def _find(name: str) -> Path:
+    if name in shipped():
+        return Path(str(resources.files("basedrum.weights") / f"{name}.safetensors"))
+    if not Path(name).exists():
+        raise CheckpointError(f"model {printable(name)}: not found, use a file of weights or one of {', '.join(shipped())}")
+    return Path(name)
+
+
+def _config_of(header: dict, name: str) -> ModelConfig:
+    try:
+        return ModelConfig(**header["config"])
+    except (KeyError, TypeError, BasedrumError) as error:
+        raise CheckpointError(f"model {printable(name)}: its config does not fit: {printable(error)}, train anew") from error
+
+
+def _filled(build, config: ModelConfig, tensors: dict[str, Tensor], prefix: str, name: str) -> nn.Module:
+    """Build a network without drawing weights, then give it those of the file."""
+    with torch.device("meta"):
+        network = build(config)
+    wanted = network.state_dict()
+    held = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    for key in [*wanted, *held]:
+        if key not in held or key not in wanted:
+            what = "has no" if key not in held else "has an unknown"
+            raise CheckpointError(f"model {printable(name)}: {what} tensor {prefix}{key}, take a file of this version")
+        if held[key].shape != wanted[key].shape:
+            shapes = f"{tuple(held[key].shape)}, expected {tuple(wanted[key].shape)}"
+            raise CheckpointError(f"model {printable(name)}: {prefix}{key} has shape {shapes}, take another file")
+    network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in held.items()}, assign=True)
+    return network
+
+
+def _write(path: str | os.PathLike, tensors: dict[str, Tensor], header: dict) -> None:
+    tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    bad = next((k for k, v in tensors.items() if v.is_floating_point() and not torch.isfinite(v).all()), None)
+    if bad:
+        raise CheckpointError(f"{printable(path)}: not written: {bad} holds values that are not finite")
+    header = {"format": FORMAT, **header, "grid": GRID, "kit": [list(row[:2]) for row in kit.KIT]}
+    text = json.dumps(header, sort_keys=True)
+    metadata = {"basedrum": text, "sha256": _digest(text, tensors)}
+    write_atomic(path, save(tensors, metadata))
+
+
+def _read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict]:
+    shown = printable(path)
+    try:
+        if not path.is_file():
+            raise CheckpointError(f"{shown}: not a file, name a file of weights")
+        if path.stat().st_size > MAX_BYTES:
+            raise CheckpointError(f"{shown}: larger than {MAX_BYTES >> 20} MiB, name a file of weights of ours")
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{shown}: cannot be read: {error.strerror}") from error
+    try:
+        tensors = load(data)
+        metadata = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+        text = metadata["basedrum"]
+        header = json.loads(text)
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+        raise CheckpointError(f"{shown}: not a checkpoint of basedrum, or damaged, name another file") from error
+    if header.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{shown}: format {printable(header.get('format'))}, this version reads {FORMAT}, update basedrum"
+        )
+    if header.get("kind") != kind:
+        raise CheckpointError(f"{shown}: holds a {printable(header.get('kind'))}, expected a {kind}, name another file")
+    if metadata.get("sha256") != _digest(text, tensors):
+        raise CheckpointError(f"{shown}: damaged (its check sum does not fit), take a fresh copy")
+    if header.get("grid") != GRID or header.get("kit") != json.loads(json.dumps([list(row[:2]) for row in kit.KIT])):
+        raise CheckpointError(f"{shown}: made for another grid or kit, train it again with this version")
+    for key, value in tensors.items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise CheckpointError(f"{shown}: {printable(key)} holds values that are not finite, take a fresh copy")
+    return tensors, header
+
+
+def _digest(text: str, tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for key in sorted(tensors):
+        value = tensors[key]
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
+        if value.numel():
+            digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _take_tensors(value: object, place: str, tensors: dict[str, Tensor]) -> object:
+    """Return `value` as JSON, its tensors moved into `tensors` and named by their place."""
+    if isinstance(value, Tensor):
+        tensors[place] = value
+        return {"tensor": place}
+    if isinstance(value, dict):
+        return {"items": [[key, _take_tensors(item, f"{place}.{key}", tensors)] for key, item in value.items()]}
+    if isinstance(value, list | tuple):
+        return [_take_tensors(item, f"{place}.{i}", tensors) for i, item in enumerate(value)]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{place} is a {type(value).__name__}, which a checkpoint cannot hold")
+
+
+def _give_tensors(value: object, tensors: dict[str, Tensor]) -> object:
+    if isinstance(value, list):
+        return [_give_tensors(item, tensors) for item in value]
+    if isinstance(value, dict):
+        if "tensor" in value:
+            return tensors[value["tensor"]]
+        return {key: _give_tensors(item, tensors) for key, item in value["items"]}
+    return value

@@ -1,0 +1,64 @@
+"""The dimensions of a drummer: enough to rebuild its networks from a file of weights alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from basedrum.errors import ConfigError
+from basedrum.music import kit
+from basedrum.music.rolls import NUM_PITCHES
+
+FAMILIES = ("modern", "classic")
+PREVIOUS = ("none", "generator", "discriminator", "both")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Attributes:
+    family: `modern` (12 voices, stochastic bits) or `classic` (64 x 72 roll).
+    lookahead: 0 answers the bass of the same phrase, 1 the bass of the phrase before.
+    previous: who is shown the drums of the phrase before.
+    styles: names a user may ask for; none means that the drummer takes no style.
+    width: channels of the finest maps; the coarser ones have twice as many.
+    critic_width: the same for the discriminator.
+    song_noise, bar_noise, step_noise: dimensions of the noise of a song, of each measure, of each step.
+    similarity: whether the discriminator sees how alike the measures are.
+    """
+
+    family: str = "modern"
+    lookahead: int = 0
+    previous: str = "both"
+    styles: tuple[str, ...] = ()
+    width: int = 48
+    critic_width: int = 48
+    song_noise: int = 32
+    bar_noise: int = 4
+    step_noise: int = 4
+    similarity: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "styles", tuple(self.styles))
+        if self.family not in FAMILIES:
+            raise ConfigError(f"model.family {self.family!r}: unknown, use one of {', '.join(FAMILIES)}")
+        if self.previous not in PREVIOUS:
+            raise ConfigError(f"model.previous {self.previous!r}: unknown, use one of {', '.join(PREVIOUS)}")
+        if self.lookahead not in (0, 1):
+            raise ConfigError(f"model.lookahead {self.lookahead!r}: use 0 or 1 phrase")
+        for name in ("width", "critic_width", "song_noise", "bar_noise", "step_noise"):
+            if not 1 <= getattr(self, name) <= 4096:
+                raise ConfigError(f"model.{name} {getattr(self, name)!r}: use a whole number from 1 to 4096")
+        if self.width % 4 or self.critic_width % 4:
+            raise ConfigError("model.width and model.critic_width: use multiples of 4")
+
+    @property
+    def num_voices(self) -> int:
+        """V: 12 voices of the kit, or 72 pitches."""
+        return kit.NUM_VOICES if self.family == "modern" else NUM_PITCHES
+
+    @property
+    def generator_hears_previous(self) -> bool:
+        return self.previous in ("generator", "both")
+
+    @property
+    def discriminator_hears_previous(self) -> bool:
+        return self.previous in ("discriminator", "both")

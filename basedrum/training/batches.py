@@ -1,0 +1,128 @@
+"""From prepared phrases to batches: what step k of a run is shown depends on the seed and k alone.
+
+That makes resuming exact without saving a sampler: there is no state but the step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from basedrum.corpus.phrases import PhraseDataset
+from basedrum.errors import DataError
+from basedrum.models.condition import Condition
+from basedrum.models.config import ModelConfig
+from basedrum.music.rolls import active_steps
+from basedrum.training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Real phrases and what there is to know about them.
+
+    Attributes:
+        drums: (B, T, V) real hits, 0 or 1.
+        condition: what belongs to them; its `previous` are the real drums before, where they are shown.
+        before: the condition of the phrase before, for playing two phrases in a row.
+        rollout: (B,) bool, samples whose previous drums are to be the generator's own.
+    """
+
+    drums: Tensor
+    condition: Condition
+    before: Condition
+    rollout: Tensor
+
+    def to(self, device: torch.device | str) -> Batch:
+        return Batch(
+            self.drums.to(device, non_blocking=True),
+            self.condition.to(device),
+            self.before.to(device),
+            self.rollout.to(device, non_blocking=True),
+        )
+
+
+class Batches:
+    """Draws the phrases of one split in proportion to their weight."""
+
+    def __init__(self, data: PhraseDataset, model: ModelConfig, train: TrainConfig, split: str = "train") -> None:
+        self.data, self.model, self.train = data, model, train
+        rows = data.rows(split)
+        if model.lookahead:
+            rows = rows[data.index["previous"][rows] >= 0]
+        if not len(rows):
+            raise DataError(
+                f"{data.folder}: no {split} phrases{' with a phrase before them' * model.lookahead}, prepare more songs"
+            )
+        self.rows = rows
+        weights = np.asarray(data.index["weight"][rows], dtype=np.float64)
+        self.cumulative = np.cumsum(weights if weights.sum() > 0 else np.ones(len(rows)))
+        named = {name: i + 1 for i, name in enumerate(model.styles)}
+        self.style_of = np.asarray([*(named.get(name, 0) for name in data.styles), 0])  # the last answers style -1
+
+    def draw(self, step: int, rank: int = 0, world: int = 1) -> Batch:
+        """Return the batch of a step, this process's share of it."""
+        rng = np.random.default_rng([self.train.seed, step])
+        points = rng.random(self.train.batch) * self.cumulative[-1]
+        rows = self.rows[np.searchsorted(self.cumulative, points, side="right")]
+        chance = rng.random((4, self.train.batch))
+        share = slice(rank, None, world)
+        return self.load(rows[share], *chance[:, share])
+
+    def load(
+        self,
+        rows: np.ndarray,
+        previous_chance: np.ndarray | float = 1.0,
+        style_chance: np.ndarray | float = 1.0,
+        density_chance: np.ndarray | float = 1.0,
+        rollout_chance: np.ndarray | float = 1.0,
+    ) -> Batch:
+        """Return the phrases of `rows`; chances (n,) below the configured rates leave a condition out."""
+        index, train = self.data.index[rows], self.train
+        drums = self._drums(rows)
+        before, target = index["previous"].astype(np.int64), rows
+        heard = before if self.model.lookahead else target  # lookahead: the bass of the phrase before
+        has_before = before >= 0
+        earlier = np.where(has_before, before, rows)
+        heard_before = np.where(self.data.index["previous"][earlier] >= 0, self.data.index["previous"][earlier], earlier)
+        shown = has_before & (previous_chance >= train.drop_previous)
+        steps = index["measure_steps"].astype(np.int64)
+        bars = np.maximum(steps.sum(axis=1) / 16.0, 0.25)
+        density = drums.sum(axis=(1, 2)) / bars * (density_chance >= train.drop_wishes)
+        style = np.where(style_chance >= train.drop_wishes, self.style_of[index["style"]], 0)
+        condition = self._condition(heard, target, self._drums(earlier), shown, style, density)
+        rows_before = heard_before if self.model.lookahead else earlier
+        nothing = np.zeros_like(drums)
+        condition_before = self._condition(rows_before, earlier, nothing, np.zeros(len(rows), bool), style, density)
+        return Batch(
+            torch.from_numpy(drums).float(),
+            condition,
+            condition_before,
+            torch.from_numpy(shown & (rollout_chance < train.rollout)),
+        )
+
+    def _drums(self, rows: np.ndarray) -> np.ndarray:
+        return self.data.kit(rows) if self.model.family == "modern" else self.data.drums(rows)
+
+    def _condition(
+        self,
+        heard: np.ndarray,
+        target: np.ndarray,
+        previous: np.ndarray,
+        shown: np.ndarray,
+        style: np.ndarray,
+        density: np.ndarray,
+    ) -> Condition:
+        steps = self.data.index["measure_steps"][target]
+        active = np.stack([active_steps(s) for s in steps]) if (steps != 16).any() else np.ones((len(target), 64), bool)
+        return Condition(
+            bass=torch.from_numpy(self.data.bass(heard)).float(),
+            qpm=torch.from_numpy(self.data.index["qpm"][target].astype(np.float32)),
+            active=torch.from_numpy(active).float(),
+            previous=torch.from_numpy(previous * shown[:, None, None]).float(),
+            has_previous=torch.from_numpy(shown).float(),
+            style=torch.from_numpy(style.astype(np.int64)),
+            density=torch.from_numpy(np.asarray(density, np.float32)),
+        )

@@ -1,0 +1,315 @@
+"""The loop around the step: warm-up, game, looks at held-out phrases, checkpoints, resuming.
+
+A run is a function of (config, data, number of processes): batches and noise come from the seed and the step alone, so a
+run that was stopped and resumed gives the same weights as one that was not (same machine, CPU, one thread).
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from basedrum.checkpoint import load_run, save_drummer, save_run
+from basedrum.corpus.phrases import PhraseDataset
+from basedrum.errors import TrainingError
+from basedrum.files import write_atomic
+from basedrum.models.families import build_discriminator, build_generator, to_drums
+from basedrum.models.generator import Encoder
+from basedrum.training.batches import Batches
+from basedrum.training.config import Config
+from basedrum.training.runfolder import RunFolder
+from basedrum.training.step import (
+    CriticObjective,
+    GeneratorObjective,
+    draw_dice,
+    draw_posterior_dice,
+    follow_itself,
+)
+
+CLIP = 1.0
+KL_RAMP_STEPS = 1000
+LAST_RATE = 0.05
+
+
+class Trainer:
+    """The players, their optimisers, and one step of the run.
+
+    Attributes:
+        step: how many steps are done, warm-up included.
+        averaged: the EMA generator, the one that is kept.
+    """
+
+    def __init__(self, config: Config, data: PhraseDataset, device: str = "cpu", rank: int = 0, world: int = 1) -> None:
+        self.config, self.device, self.rank, self.world = config, device, rank, world
+        model, train = config.model, config.train
+        torch.manual_seed(train.seed)
+        self.batches = Batches(data, model, train)
+        self.generator = build_generator(model).to(device)
+        self.discriminator = build_discriminator(model).to(device)
+        needs_encoder = model.family == "modern" and (train.warmup_steps or train.reconstruction)
+        self.encoder = Encoder(model).to(device) if needs_encoder else None
+        self.averaged = copy.deepcopy(self.generator).requires_grad_(False).eval()
+        self.step = 0
+        critic = CriticObjective(self.discriminator, train)
+        player = GeneratorObjective(self.generator, self.encoder, train)
+        own = list(player.parameters())
+        self.warmup_optimizer = torch.optim.AdamW(own, train.warmup_lr, betas=(0.9, 0.98), weight_decay=0.01)
+        self.generator_optimizer = torch.optim.Adam(own, train.generator_lr, betas=(train.beta1, train.beta2))
+        self.critic_optimizer = torch.optim.Adam(
+            self.discriminator.parameters(), train.critic_lr, betas=(train.beta1, train.beta2)
+        )
+        if world > 1:
+            options = {"broadcast_buffers": False, "find_unused_parameters": True}
+            critic, player = DistributedDataParallel(critic, **options), DistributedDataParallel(player, **options)
+        self.critic_objective, self.generator_objective = critic, player
+
+    def advance(self) -> dict[str, float]:
+        """Play one step. Raises TrainingError, with the players as they were before, on a loss that is not finite."""
+        train, step = self.config.train, self.step
+        dice = torch.Generator(self.device)
+        dice.manual_seed(((train.seed * 1_000_003 + step) * 4099 + self.rank) % (1 << 62))
+        batch = self.batches.draw(step, self.rank, self.world).to(self.device)
+        losses = self._warm_up(batch, dice) if step < train.warmup_steps else self._play(batch, dice)
+        self._average()
+        self.step += 1
+        values = torch.stack([v.detach() for v in losses.values()])
+        return dict(zip(losses, values.tolist(), strict=True))
+
+    def _warm_up(self, batch, dice: torch.Generator) -> dict[str, Tensor]:
+        train = self.config.train
+        kl = train.kl * min(1.0, (self.step + 1) / KL_RAMP_STEPS)
+        posterior = draw_posterior_dice(len(batch.drums), self.config.model, dice)
+        losses = self.generator_objective(batch, dice=posterior, kl=kl)
+        self._descend(losses, "generator", self.warmup_optimizer, CLIP, _late_rate(self.step, train.warmup_steps, 0.7))
+        return losses
+
+    def _play(self, batch, dice: torch.Generator) -> dict[str, Tensor]:
+        train, model = self.config.train, self.config.model
+        played = self.step - train.warmup_steps
+        part = played / max(1, train.steps)
+        rate = _late_rate(played, train.steps, train.decay_from)
+        mismatch = train.mismatch if part >= train.mismatch_from else 0.0
+        losses: dict[str, Tensor] = {}
+        self.discriminator.requires_grad_(True)
+        for _ in range(train.critic_steps):
+            before, now = draw_dice(len(batch.drums), model, train, dice)
+            condition = follow_itself(self.generator, batch, before)
+            with torch.no_grad():
+                fake = to_drums(self.generator(condition, now), condition, now, model)
+            mix = torch.rand(len(fake), generator=dice, device=dice.device)
+            penalise = played % train.penalty_every == 0
+            terms = self.critic_objective(batch, fake, condition, mix, mismatch, penalise)
+            self._descend(terms, "critic", self.critic_optimizer, None, rate)
+            losses |= terms
+        if played < train.critic_first:
+            return losses
+        self.discriminator.requires_grad_(False)
+        for turn in range(train.generator_steps):
+            before, now = draw_dice(len(batch.drums), model, train, dice)
+            condition = follow_itself(self.generator, batch, before)
+            explain = train.reconstruction > 0 and turn == 0 and played % train.reconstruction_every == 0
+            posterior = draw_posterior_dice(len(batch.drums), model, dice) if explain else None
+            terms = self.generator_objective(batch, now, condition, self.discriminator, posterior, train.kl)
+            self._descend(terms, "generator", self.generator_optimizer, None, rate)
+            losses |= terms
+        return losses
+
+    def _descend(self, losses: dict[str, Tensor], total: str, optimizer, clip: float | None, rate: float) -> None:
+        value = losses[total]
+        if not torch.isfinite(value):
+            bad = [k for k, v in losses.items() if not torch.isfinite(v)]
+            raise TrainingError(
+                f"step {self.step}: the loss {bad[0]} is not finite, lower the learning rate or look at the data; "
+                "the last checkpoint is kept"
+            )
+        optimizer.zero_grad(set_to_none=True)
+        value.backward()
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        norm = nn.utils.clip_grad_norm_(parameters, clip or float("inf"))
+        if not torch.isfinite(norm):
+            raise TrainingError(
+                f"step {self.step}: the gradient of {total} is not finite, lower the learning rate; the last checkpoint is kept"
+            )
+        for group in optimizer.param_groups:
+            group["lr"] = group.setdefault("base_lr", group["lr"]) * rate
+        optimizer.step()
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """EMA that follows closely at first: decay min(ema, (1 + k) / (10 + k))."""
+        decay = min(self.config.train.ema, (1 + self.step) / (10 + self.step))
+        pairs = list(zip(self.averaged.state_dict().values(), self.generator.state_dict().values(), strict=True))
+        floats = [(a, b) for a, b in pairs if a.is_floating_point()]
+        torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], 1 - decay)
+        for kept, value in pairs:
+            if not kept.is_floating_point():
+                kept.copy_(value)
+
+    def state(self) -> dict:
+        """Return everything that a later process needs to go on exactly."""
+        players = {"generator": self.generator, "discriminator": self.discriminator, "averaged": self.averaged}
+        if self.encoder is not None:
+            players["encoder"] = self.encoder
+        optimizers = {"warmup": self.warmup_optimizer, "generator": self.generator_optimizer, "critic": self.critic_optimizer}
+        return {
+            "step": self.step,
+            "config": self.config.to_dict(),
+            "players": {name: dict(player.state_dict()) for name, player in players.items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in optimizers.items()},
+        }
+
+    def load_state(self, state: dict) -> None:
+        """Go on from `state`. Raises TrainingError if it belongs to another model or training."""
+        mine = json.loads(json.dumps(self.config.to_dict()))
+        for section in ("model", "train"):
+            for key, value in state["config"][section].items():
+                harmless = section == "train" and key in ("evaluate_every", "save_every", "probe_phrases")
+                if not harmless and mine[section].get(key) != value:
+                    raise TrainingError(
+                        f"resume: {section}.{key} was {value}, is now {mine[section].get(key)}, "
+                        "give the same config or choose another run folder"
+                    )
+        self.step = state["step"]
+        for name, tensors in state["players"].items():
+            getattr(self, name).load_state_dict(tensors)
+        self.warmup_optimizer.load_state_dict(state["optimizers"]["warmup"])
+        self.generator_optimizer.load_state_dict(state["optimizers"]["generator"])
+        self.critic_optimizer.load_state_dict(state["optimizers"]["critic"])
+
+
+def _late_rate(step: int, steps: int, decay_from: float) -> float:
+    """Return 1 until `decay_from` of the steps, then a line down to LAST_RATE."""
+    part = step / max(1, steps)
+    return 1.0 if part <= decay_from else 1.0 - (1.0 - LAST_RATE) * (part - decay_from) / max(1e-9, 1.0 - decay_from)
+
+
+def pick_device(device: str) -> str:
+    """Return `cpu` or `cuda[:N]` for auto, cpu, cuda or cuda:N. Raises TrainingError where there is no such device."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise TrainingError(f"device {device!r}: unknown, use auto, cpu or cuda") from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise TrainingError(f"device {device!r}: no CUDA device here, use --device cpu")
+    return device
+
+
+def train(
+    config: Config,
+    data_folder: str | os.PathLike,
+    run_folder: str | os.PathLike,
+    *,
+    resume: bool = False,
+    device: str = "auto",
+    progress: bool = True,
+    on_look: Callable[[Trainer, int], dict[str, float]] | None = None,
+    provenance: dict | None = None,
+) -> Path:
+    """Train a drummer and return the file of its weights.
+
+    Under `torchrun` every process plays its share of each batch. SIGINT and SIGTERM save and leave.
+
+    Args:
+        on_look: called every `evaluate_every` steps; what it returns joins the log and the progress bar.
+
+    Raises:
+        TrainingError: the folder is in use or holds another run, a loss is not finite.
+        DataError, CheckpointError, KeyboardInterrupt.
+    """
+    folder = RunFolder(run_folder)
+    world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    device = pick_device(device)
+    if world > 1:
+        if device == "cuda":
+            device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    try:
+        trainer = Trainer(config, PhraseDataset.open(data_folder), device, rank, world)
+        if rank:
+            return _run(trainer, folder, resume, False, None, {})
+        with folder.lock():
+            return _run(trainer, folder, resume, progress, on_look, provenance or {})
+    finally:
+        if world > 1:
+            dist.destroy_process_group()
+
+
+def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_look, provenance: dict) -> Path:
+    from tqdm import tqdm
+
+    train, chief = trainer.config.train, trainer.rank == 0
+    rows: list[dict] = []
+    if resume and folder.resume.exists():
+        trainer.load_state(load_run(folder.resume))
+        rows = [row for row in folder.read_log() if int(row["step"]) <= trainer.step]
+    elif chief and folder.resume.exists():
+        raise TrainingError(f"{folder.path}: holds a run already, add --resume or choose another folder")
+    if chief:
+        write_atomic(folder.config, json.dumps(trainer.config.to_dict(), indent=2).encode())
+
+    def save() -> None:
+        if chief:
+            save_run(folder.resume, trainer.state())
+            save_drummer(folder.drummer, trainer.averaged, trainer.discriminator, provenance | {"step": trainer.step})
+
+    stopped: list[int] = []
+    bar = tqdm(total=train.total_steps, initial=trainer.step, disable=not progress, unit="step", dynamic_ncols=True)
+    began, first = time.monotonic(), trainer.step
+    sums: dict[str, list[float]] = {}
+    with _signals(stopped), bar:
+        while trainer.step < train.total_steps:
+            for name, value in trainer.advance().items():
+                entry = sums.setdefault(name, [0.0, 0.0])
+                entry[0] += value
+                entry[1] += 1
+            bar.update()
+            last = trainer.step == train.total_steps
+            if chief and (trainer.step % train.evaluate_every == 0 or last):
+                row = {"step": trainer.step, "steps_per_s": (trainer.step - first) / (time.monotonic() - began)}
+                row |= {name: total / count for name, (total, count) in sums.items()}
+                row |= on_look(trainer, trainer.step) if on_look else {}
+                sums.clear()
+                rows.append({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})
+                folder.write_log(rows)
+                shown = ("critic", "generator", "likelihood", "lift", "variety")
+                bar.set_postfix({k: f"{row[k]:.3f}" for k in shown if k in row})
+            if trainer.step % train.save_every == 0 or last or stopped:
+                save()
+            if stopped:
+                if chief and progress:
+                    print(f"stopped at step {trainer.step}, saved; go on with --resume", file=sys.stderr)
+                raise KeyboardInterrupt(stopped[0])
+    if first == train.total_steps:
+        save()
+    return folder.drummer
+
+
+class _signals:
+    """While it is entered, SIGINT and SIGTERM are noted in a list instead of acted on; the step under way is finished."""
+
+    def __init__(self, stopped: list[int]) -> None:
+        self.stopped, self.before = stopped, {}
+
+    def __enter__(self) -> None:
+        import threading
+
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.before[number] = signal.signal(number, lambda n, _frame: self.stopped.append(n))
+
+    def __exit__(self, *_exception: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
