@@ -48,7 +48,7 @@ class PlayedSong:
         return int(self.song.grid.bars[-1]) + 1
 
     def to_midi(self, *, drums_only: bool = False, keep_drums: bool = False) -> bytes:
-        """Return a MIDI file: the song with these drums in place of its own (beside them with `keep_drums`), or the drums alone."""
+        """Return a MIDI file: the song with these drums instead of its own (or beside them), or the drums alone."""
         from basedrum.midi.writing import drums_alone, song_with_drums
 
         notes = self.drums.to_notes(self.song.grid)
@@ -96,7 +96,7 @@ class Drummer:
         temperature: float = 1.0,
         density: float | None = None,
         style: str | None = None,
-        humanize: float = 1.0,
+        humanize: float = 0.7,
     ) -> PlayedSong:
         """Play drums to the bass line of a whole song; same song, seed and options, same drums.
 
@@ -106,7 +106,7 @@ class Drummer:
             temperature: above 0; below 1 plays safe, above 1 wild.
             density: hits per bar to aim at; None leaves it to the drummer.
             style: one of `styles`; None leaves it to the drummer.
-            humanize: 0 flat and on the grid .. 1 the loudness and timing of human drummers.
+            humanize: 0 flat and on the grid .. 1 the full spread in loudness and time of the human drummers measured.
 
         Raises:
             MidiError: the file cannot be read, or no bass is found in it (NoBassError).
@@ -180,7 +180,7 @@ def generate(
 
     Raises:
         ConfigError: an option out of its range. CheckpointError: the model cannot be used. BasedrumError: outputs that
-            cannot be: one that is an input, two that are one, a folder that cannot be made. Nothing was written then.
+            cannot be: one that is an input, two that are one, a name without .mid. Nothing was written then.
     """
     if not 1 <= candidates <= MAX_CANDIDATES:
         raise ConfigError(f"candidates {candidates}: out of range, give a whole number from 1 to {MAX_CANDIDATES}")
@@ -196,6 +196,7 @@ def generate(
             for number, path in enumerate(paths):
                 played = drummer.play(song, seed=seed + number, **playing)
                 song = played.song
+                _make_folder(path.parent)
                 played.write(path, drums_only=drums_only, keep_drums=keep_drums)
                 written.append(Written(source, path, played))
                 on_written(written[-1])
@@ -207,10 +208,10 @@ def generate(
 
 
 def output_paths(sources: list[Path], output: str | os.PathLike | None, candidates: int = 1) -> list[list[Path]]:
-    """Return the files to write for each input, their folder made; see `generate`.
+    """Return the files to write for each input; see `generate`.
 
     Raises:
-        BasedrumError: an output that is an input, two that are one, a file without .mid, or a folder that cannot be made.
+        BasedrumError: an output that is an input, two that are one, or a file without .mid.
     """
     folder, name = None, None
     if output is not None:
@@ -231,9 +232,11 @@ def output_paths(sources: list[Path], output: str | os.PathLike | None, candidat
                 what = "is an input" if other in sources else "would be written twice"
                 raise BasedrumError(f"{printable(target)}: {what}, choose another place with -o")
         targets.append(numbered)
-    if folder is not None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise BasedrumError(f"{printable(folder)}: cannot be made: {error.strerror}, choose another place") from error
     return targets
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BasedrumError(f"{printable(folder)}: cannot be made: {error.strerror}, choose another place") from error

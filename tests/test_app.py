@@ -1,0 +1,224 @@
+"""The verb generate and the Python API, with a fake drummer: what is read, what is written, what is refused."""
+
+import sys
+import types
+
+import numpy as np
+import pytest
+
+import basedrum
+from basedrum import app
+from basedrum.errors import BasedrumError, CheckpointError, ConfigError, MidiError, NoBassError
+from basedrum.midi.building import Part, build_midi
+from basedrum.midi.reading import read_song
+from basedrum.midi.tracks import drum_notes
+from basedrum.music.grid import Grid
+from basedrum.music.kit import KICK, SNARE
+from basedrum.music.notes import Notes
+
+QUARTER = 480
+BAR = 4 * QUARTER
+
+
+class FakeState:
+    """A kick under each bass note, a backbeat, and one more snare whose place the seed decides."""
+
+    def __init__(self, seed, temperature, density, style):
+        self.seed, self.settings = seed, (temperature, density, style)
+
+    def play(self, bass, qpm, measure_steps, previous, index):
+        hits = np.zeros((64, 12), bool)
+        hits[:, KICK] = bass[0].any(axis=1)
+        hits[[4, 12, 20, 28, 36, 44, 52, 60, 33 + self.seed % 7], SNARE] = True
+        return hits
+
+
+class FakeModel:
+    name, lookahead, styles = "fake", 0, ("funk", "reggae")
+
+    def new_song(self, seed, *, temperature=1.0, density=None, style=None):
+        return FakeState(seed, temperature, density, style)
+
+
+def load_fake(name_or_path):
+    if name_or_path != "default":
+        raise CheckpointError(f"{name_or_path}: no such drummer, choose default")
+    return FakeModel()
+
+
+@pytest.fixture(autouse=True)
+def fake_drummer(monkeypatch):
+    module = types.ModuleType("basedrum.drummer.sampling")
+    module.load_phrase_model = load_fake
+    monkeypatch.setitem(sys.modules, "basedrum.drummer.sampling", module)
+
+
+def bass_notes(num_bars=6):
+    starts = np.arange(num_bars * 2) * 2 * QUARTER
+    return Notes(starts, starts + QUARTER, 36 + np.arange(len(starts)) % 5, np.full(len(starts), 90))
+
+
+def write_bass(path, num_bars=6, **grid):
+    notes = bass_notes(num_bars)
+    path.write_bytes(build_midi([Part("Fingered Bass", 33, False, notes)], Grid(QUARTER, num_bars * BAR, **grid)))
+    return path
+
+
+def test_the_drums_follow_the_bass_from_its_first_bar_to_its_last(tmp_path):
+    song = basedrum.Drummer().play(write_bass(tmp_path / "bass.mid"), seed=1, humanize=0)
+    notes = song.drums.to_notes(song.song.grid)
+    kicks = notes.start_ticks[notes.pitches == 36]
+    assert np.array_equal(kicks, bass_notes().start_ticks)
+    assert song.num_bars == 6 and song.bass.name == "Fingered Bass"
+    assert notes.start_ticks.max() < 6 * BAR
+
+
+def test_the_written_song_keeps_the_bass_and_has_the_drums(tmp_path):
+    source = write_bass(tmp_path / "bass.mid", tempos=((0, 93.0),))
+    song = basedrum.Drummer().play(source, seed=1)
+    again = read_song(song.write(tmp_path / "out.mid"))
+    assert np.array_equal(again.tracks[0].notes.start_ticks, bass_notes().start_ticks)
+    assert len(drum_notes(again)) == song.drums.hits.sum()
+    assert again.grid.tempos == read_song(source).grid.tempos
+
+
+def test_late_hits_stay_inside_the_song(tmp_path):
+    song = basedrum.Drummer().play(write_bass(tmp_path / "bass.mid", 1), humanize=1)
+    offsets = np.where(song.drums.hits, np.float32(0.45), 0)
+    late = app.PlayedSong(song.song, song.bass, type(song.drums)(song.drums.velocities, offsets), 0)
+    again = read_song(late.write(tmp_path / "late.mid"))
+    assert drum_notes(again).start_ticks.max() < song.song.grid.end_tick
+
+
+def test_same_seed_same_bytes_and_another_seed_others(tmp_path):
+    source = write_bass(tmp_path / "bass.mid")
+    one, same, other = (basedrum.Drummer().play(source, seed=s).to_midi() for s in (4, 4, 5))
+    assert one == same != other
+
+
+def test_the_default_place_is_beside_the_input(tmp_path):
+    written, failures = app.generate([write_bass(tmp_path / "bass.mid")])
+    assert not failures and [w.path for w in written] == [tmp_path / "bass.drums.mid"]
+    assert (tmp_path / "bass.drums.mid").read_bytes() == written[0].played.to_midi()
+
+
+def test_candidates_are_numbered_and_each_can_be_had_alone_by_its_seed(tmp_path):
+    source = write_bass(tmp_path / "bass.mid")
+    written, _ = app.generate([source], tmp_path / "out.mid", seed=7, candidates=3)
+    assert [w.path.name for w in written] == ["out.1.mid", "out.2.mid", "out.3.mid"]
+    assert written[1].path.read_bytes() == basedrum.Drummer().play(source, seed=8).to_midi()
+    assert len({w.path.read_bytes() for w in written}) == 3
+
+
+def test_a_bad_file_does_not_stop_the_others(tmp_path):
+    good, also = write_bass(tmp_path / "a.mid"), write_bass(tmp_path / "c.mid")
+    bad = tmp_path / "b.mid"
+    bad.write_bytes(b"not music")
+    written, failures = app.generate([good, bad, tmp_path / "missing.mid", also], tmp_path / "drums")
+    assert [w.path.name for w in written] == ["a.drums.mid", "c.drums.mid"]
+    assert len(failures) == 2 and all(isinstance(f, MidiError) for f in failures) and "b.mid" in str(failures[0])
+    assert sorted(p.name for p in (tmp_path / "drums").iterdir()) == ["a.drums.mid", "c.drums.mid"]
+
+
+def test_drums_only_writes_no_bass_and_keep_drums_keeps_both(tmp_path):
+    old = Notes(np.asarray([0, QUARTER]), np.asarray([60, QUARTER + 60]), np.asarray([56, 56]), np.asarray([99, 99]))
+    source = tmp_path / "song.mid"
+    source.write_bytes(build_midi([Part("Bass", 33, False, bass_notes()), Part("Old", 0, True, old)], Grid(QUARTER, 6 * BAR)))
+    song = basedrum.Drummer().play(source)
+    replaced, kept = (read_song(song.write(tmp_path / f"{k}.mid", keep_drums=k)) for k in (False, True))
+    alone = read_song(song.write(tmp_path / "alone.mid", drums_only=True))
+    assert 56 not in drum_notes(replaced).pitches and (drum_notes(kept).pitches == 56).sum() == 2
+    assert all(track.is_drum for track in alone.tracks) and len(drum_notes(alone)) == len(drum_notes(replaced))
+
+
+def test_only_other_parts_playing_still_get_drums_and_a_rest_of_all_gets_none(tmp_path):
+    chords = Notes(np.asarray([6 * BAR]), np.asarray([8 * BAR]), np.asarray([72]), np.asarray([70]))
+    source = tmp_path / "song.mid"
+    bass = Notes.join(
+        [bass_notes(2), Notes(np.asarray([10 * BAR]), np.asarray([11 * BAR]), np.asarray([40]), np.asarray([90]))]
+    )
+    source.write_bytes(build_midi([Part("Bass", 33, False, bass), Part("Pad", 89, False, chords)], Grid(QUARTER, 11 * BAR)))
+    hits = basedrum.Drummer().play(source).drums.hits.reshape(11, -1).any(axis=1)
+    assert np.flatnonzero(hits).tolist() == [0, 1, 6, 7, 10]
+
+
+def test_the_settings_reach_the_drummer(tmp_path, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(FakeModel, "new_song", lambda self, seed, **settings: seen.update(settings) or FakeState(seed, 1, 1, 1))
+    basedrum.Drummer().play(write_bass(tmp_path / "b.mid"), temperature=0.5, density=9.0, style="funk")
+    assert seen == {"temperature": 0.5, "density": 9.0, "style": "funk"}
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"style": "regae"}, "did you mean 'reggae'"),
+        ({"style": "regae"}, "funk"),
+        ({"temperature": 0}, "above 0"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"density": -1}, "density"),
+        ({"humanize": 2}, "humanize"),
+        ({"seed": -1}, "seed"),
+        ({"candidates": 0}, "candidates"),
+        ({"candidates": 65}, "candidates"),
+        ({"drums_only": True, "keep_drums": True}, "drums only"),
+        ({"model": "nobody"}, "nobody"),
+    ],
+)
+def test_options_out_of_range_are_refused_and_nothing_is_written(tmp_path, options, words):
+    with pytest.raises((ConfigError, CheckpointError), match=words):
+        app.generate([write_bass(tmp_path / "bass.mid")], tmp_path / "new" / "out.mid", **options)
+    assert [p.name for p in tmp_path.iterdir()] == ["bass.mid"]
+
+
+def test_no_bass_is_said_with_the_tracks(tmp_path):
+    source = tmp_path / "flute.mid"
+    high = Notes(np.arange(8) * QUARTER, np.arange(8) * QUARTER + 200, np.full(8, 90), np.full(8, 90))
+    source.write_bytes(build_midi([Part("Flute", 73, False, high)], Grid(QUARTER, 2 * BAR)))
+    with pytest.raises(NoBassError, match="--bass-track"):
+        basedrum.Drummer().play(source)
+    assert basedrum.Drummer().play(source, bass_track="flute").drums.hits.any()
+
+
+def test_an_input_is_never_overwritten(tmp_path):
+    source = write_bass(tmp_path / "bass.mid")
+    link = tmp_path / "link.mid"
+    link.symlink_to(source)
+    before = source.read_bytes()
+    for output in (source, link, tmp_path / "x" / ".." / "bass.mid"):
+        with pytest.raises(BasedrumError, match="is an input"):
+            app.generate([source], output)
+    assert source.read_bytes() == before
+
+
+def test_two_songs_of_one_name_do_not_overwrite_each_other(tmp_path):
+    (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
+    songs = [write_bass(tmp_path / "a" / "x.mid"), write_bass(tmp_path / "b" / "x.mid")]
+    with pytest.raises(BasedrumError, match="written twice"):
+        app.generate(songs, tmp_path / "out")
+    written, _ = app.generate(songs)
+    assert [w.path for w in written] == [tmp_path / "a" / "x.drums.mid", tmp_path / "b" / "x.drums.mid"]
+
+
+def test_outputs_that_cannot_be(tmp_path):
+    source, other = write_bass(tmp_path / "a.mid"), write_bass(tmp_path / "b.mid")
+    file = tmp_path / "file"
+    file.write_text("x")
+    with pytest.raises(BasedrumError, match=r"neither a \.mid file nor a folder"):
+        app.generate([source], tmp_path / "out.wav")
+    with pytest.raises(BasedrumError, match="is a file"):
+        app.generate([source, other], file)
+    _, failures = app.generate([source], file / "out.mid")
+    assert "cannot be made" in str(failures[0])
+
+
+def test_a_song_of_absurdly_many_bars_is_refused_before_it_is_rolled(tmp_path):
+    source = write_bass(tmp_path / "tiny.mid", 2000, time_signatures=((0, 1, 64),))
+    with pytest.raises(MidiError, match="bars"):
+        basedrum.Drummer().play(source)
+
+
+def test_the_package_offers_only_what_it_names():
+    with pytest.raises(AttributeError, match="no attribute 'Bassist'"):
+        _ = basedrum.Bassist
+    assert basedrum.generate is app.generate
