@@ -29,9 +29,13 @@ from basedrum.music.notes import Notes
 MAX_BYTES = 8 * 2**20
 MAX_TRACKS = 1024
 MAX_BEATS = 20_000
+MAX_BARS = 25_000
 MAX_NOTES = 200_000
 MAX_CHANGES = 20_000
+MAX_PROGRAM_CHANGES = 10_000
 LOWEST_QPM, HIGHEST_QPM = 10.0, 1000.0
+
+_ALL_BUT_PROGRAM_CHANGES = bytes(byte for byte in range(256) if byte >> 4 != 0xC)
 
 logger = logging.getLogger(__name__)
 
@@ -119,10 +123,9 @@ def parse_song(data: bytes, name: str = "") -> Song:
     """
     try:
         clean, complaints = gate(data)
-        if len(clean) > 2 * events.MAX_EVENTS:  # an event takes two bytes at least
-            events.read_events(clean)
+        _check_events(clean)
         score, clean, more = parse_score(clean)
-        grid, tracks = _song_of(score)
+        grid, tracks = _song_of(score, clean)
     except MidiError as error:
         raise MidiError(f"{printable(name) or 'MIDI data'}: {error}") from error.__cause__
     return Song(name, grid, tracks, clean, (*complaints, *more))
@@ -225,6 +228,33 @@ def parse_score(data: bytes) -> tuple[symusic.core.ScoreTick, bytes, tuple[str, 
     return score, mended, file.complaints
 
 
+def _check_events(data: bytes) -> None:
+    """Refuse what would take symusic or us gigabytes: each program of a channel becomes a part of 5 KB in symusic."""
+    if len(data.translate(None, _ALL_BUT_PROGRAM_CHANGES)) > MAX_PROGRAM_CHANGES:
+        tracks = events.read_events(data).tracks
+        if sum(message[0] >> 4 == 0xC for track in tracks for _, message in track) > MAX_PROGRAM_CHANGES:
+            raise MidiError(f"has more than {MAX_PROGRAM_CHANGES} program changes, give a MIDI file of one song")
+    elif len(data) > 2 * events.MAX_EVENTS:  # an event takes two bytes at least
+        events.read_events(data)
+
+
+def track_names(data: bytes) -> dict[str, str]:
+    """Return the track names that are not UTF-8: from the text symusic makes of each, to what it says.
+
+    Old files name tracks in the code page of their maker: Shift-JIS where its kana occur, otherwise Latin-1.
+    """
+    names = {}
+    at = data.find(b"\xff\x03")
+    while at >= 0:
+        with contextlib.suppress(IndexError):
+            size, start = events.read_number(data, at + 2)
+            raw = data[start : start + min(size, 1000)]
+            is_japanese = any(0x81 <= byte <= 0x84 for byte in raw)
+            names[raw.decode("utf-8", "replace")] = raw.decode("cp932" if is_japanese else "latin-1", "replace")
+        at = data.find(b"\xff\x03", at + 2)
+    return names
+
+
 def _may_hold_escapes(data: bytes) -> bool:
     """Say whether there may be F7 events (escapes, packets of a system exclusive), whose time symusic 0.6 misreads.
 
@@ -246,7 +276,7 @@ def _may_hold_escapes(data: bytes) -> bool:
     return True
 
 
-def _song_of(score: symusic.core.ScoreTick) -> tuple[Grid, tuple[Track, ...]]:
+def _song_of(score: symusic.core.ScoreTick, data: bytes) -> tuple[Grid, tuple[Track, ...]]:
     """Make grid and tracks of a score, after its bounds were checked."""
     num_notes = score.note_num()
     if num_notes == 0:
@@ -254,6 +284,7 @@ def _song_of(score: symusic.core.ScoreTick) -> tuple[Grid, tuple[Track, ...]]:
     if num_notes > MAX_NOTES:
         raise MidiError(f"has {num_notes} notes, more than {MAX_NOTES}, give a MIDI file of one song")
     tracks: list[Track] = []
+    names: dict[str, str] = {}
     end = 0
     for part in score.tracks:
         columns = part.notes.numpy()
@@ -269,10 +300,20 @@ def _song_of(score: symusic.core.ScoreTick) -> tuple[Grid, tuple[Track, ...]]:
             raise MidiError("is longer than 2^31 ticks, give a MIDI file of one song")
         end = max(end, int(stop.max()))
         notes = Notes(start, stop, pitch, velocity)
-        tracks.append(Track(len(tracks), part.name, part.program, part.is_drum, notes))
+        name = part.name
+        if "\ufffd" in name:
+            names = names or track_names(data)
+            name = names.get(name, name)
+        tracks.append(Track(len(tracks), name, part.program, part.is_drum, notes))
     if end > MAX_BEATS * score.ticks_per_quarter:
         raise MidiError(f"is longer than {MAX_BEATS} beats, give a MIDI file of one song")
-    return Grid(score.ticks_per_quarter, end, _tempos(score, end), _time_signatures(score, end)), tuple(tracks)
+    grid = Grid(score.ticks_per_quarter, end, _tempos(score, end), _time_signatures(score, end))
+    signatures = grid.time_signatures
+    # Bars are counted only where they may be shorter than beats, since counting takes time.
+    has_short = len(signatures) > MAX_BARS // 4 or any(4 * numerator < denominator for _, numerator, denominator in signatures)
+    if has_short and grid.num_measures > MAX_BARS:
+        raise MidiError(f"has more than {MAX_BARS} bars, give a MIDI file of one song")
+    return grid, tuple(tracks)
 
 
 def _tempos(score: symusic.core.ScoreTick, end: int) -> tuple[tuple[int, float], ...]:

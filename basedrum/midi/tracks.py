@@ -9,6 +9,7 @@ Conventions: for users tracks are numbered from 1, in the order of `Song.tracks`
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def find_bass(song: Song, choice: str | int | None = None) -> Track:
     lines = [track for track in song.tracks if not track.is_drum and len(track.notes)]
     named = [track for track in lines if bass_hints(song, track)]
     if named:
-        return max(named, key=lambda track: (_score(song, track), -track.index))
+        return _whole_line(max(named, key=lambda track: (_score(song, track), -track.index)), named)
     limit = HIGHEST_ONLY_PITCH if len(lines) == 1 else HIGHEST_UNNAMED_PITCH
     low = [t for t in lines if len(t.notes) >= MIN_NOTES and monophony(t.notes) >= MIN_MONOPHONY and _pitch(t) <= limit]
     longest = max((coverage(song, track) for track in lines), default=0.0)
@@ -53,7 +54,9 @@ def find_bass(song: Song, choice: str | int | None = None) -> Track:
 
 def bass_hints(song: Song, track: Track) -> int:
     """Return how many of program and name say that the track is a bass: 0, 1 or 2."""
-    return (track.program in BASS_PROGRAMS) + is_bass_name(track.name)
+    names = [other.name for other in song.tracks if not other.is_drum]
+    is_title = len(names) > 2 and len(set(names)) == 1  # all parts of one chunk carry its name: the title of the song
+    return (track.program in BASS_PROGRAMS) + (is_bass_name(track.name) and not is_title)
 
 
 def is_bass_name(name: str) -> bool:
@@ -81,6 +84,13 @@ def coverage(song: Song, track: Track) -> float:
     """Return the share of the song's measures 0..1 in which the track starts a note."""
     measures = np.searchsorted(song.grid.measure_ticks, track.notes.start_ticks, side="right")
     return len(np.unique(measures)) / song.grid.num_measures
+
+
+def _whole_line(best: Track, named: list[Track]) -> Track:
+    """Return the line with the notes it plays on other programs: a bass that changes its sound is read as several tracks."""
+    pieces = [track for track in named if track.name == best.name and track is not best]
+    joined = Notes.join([best.notes, *(piece.notes for piece in pieces)])
+    return replace(best, notes=joined) if pieces and monophony(joined) >= MIN_MONOPHONY else best
 
 
 def _pitch(track: Track) -> float:
