@@ -27,6 +27,11 @@ MIN_MEASURES, MAX_MEASURES = 32, 64
 FORMS = ("AABA", "AAB", "ABAB", "AABB", "ABAC", "AABC", "ABCB", "AABAC")
 BASS_PROGRAMS = (32, 33, 33, 33, 34, 35, 38)
 TIMING_MS = {"bass": 6.0, "drums": 5.0}
+FITTING = 0.95  # how often a groove is one that goes with the figure, and not any of the style
+# Kick against bass over 4-bar windows of 300 songs, seeds 0 to 2: F1 .61 to .62, lift .13 to .15 (real songs: .53, .14).
+# Without own kicks F1 was .65; with .18 the lift fell to .11.
+OWN_KICKS = 0.08
+MACHINE = 0.13  # styles that follow less than this leave the kick as it is written
 KEPT_ON_CRASH = (kit.KICK, kit.SNARE, kit.SIDE_STICK, kit.PERCUSSION)
 
 
@@ -110,12 +115,15 @@ def _play(style: Style, rng: np.random.Generator) -> tuple[list[tuple[str, Chord
 def _sections(style: Style, letters: list[str], rng: np.random.Generator) -> dict[str, _Section]:
     """Return the section of each letter: other figures where there are enough, now and then only another groove."""
     order = rng.permutation(len(style.figures))
+    follow = style.follow * float(rng.uniform(0.4, 1.4))
+    own = float(rng.uniform(0.0, OWN_KICKS)) if style.follow >= MACHINE else 0.0
     sections: dict[str, _Section] = {}
     for i, letter in enumerate(letters):
         figure = style.figures[order[0 if i and rng.random() < 0.2 else i % len(order)]]
         progression = style.progressions[rng.integers(len(style.progressions))]
         num_bars = len(progression) if len(progression) >= 8 else 4 * int(rng.integers(1, 3))
-        groove = style.grooves[figure.grooves[rng.integers(len(figure.grooves))]]
+        fitting = figure.grooves if rng.random() < FITTING else tuple(style.grooves)
+        groove = style.grooves[fitting[rng.integers(len(fitting))]]
         if i and rng.random() < 0.3 and not groove[:, kit.RIDE].any():
             groove = groove.copy()
             groove[:, [kit.CLOSED_HAT, kit.RIDE]] = groove[:, [kit.RIDE, kit.CLOSED_HAT]]
@@ -123,7 +131,7 @@ def _sections(style: Style, letters: list[str], rng: np.random.Generator) -> dic
         patterns = [groove[k : k + style.bar_steps].copy() for k in range(0, len(groove), style.bar_steps)]
         period = int(np.lcm(len(marks), len(patterns)))
         together = [
-            _listened(patterns[k % len(patterns)].copy(), marks[k % len(marks)], style.follow, rng) for k in range(period)
+            _listened(patterns[k % len(patterns)].copy(), marks[k % len(marks)], follow, own, rng) for k in range(period)
         ]
         sections[letter] = _Section(
             progression,
@@ -138,16 +146,21 @@ def _onsets(marks: str) -> np.ndarray:
     return np.array([mark not in "-.x" for mark in marks])
 
 
-def _listened(groove: np.ndarray, marks: str, follow: float, rng: np.random.Generator) -> np.ndarray:
-    """Bend the kick of one bar towards the bass: some of its notes gain a kick, some lone kicks are left out."""
+def _listened(groove: np.ndarray, marks: str, follow: float, own: float, rng: np.random.Generator) -> np.ndarray:
+    """Bend the kick of one bar towards the bass: some of its notes gain a kick, some lone kicks are left out.
+
+    `own` 0..0.5 is how far the drummer goes his own way: extra kicks on empty eighths, shared kicks left to the bass alone.
+    """
     bass, kick = _onsets(marks), groove[:, kit.KICK] > 0
     backbeat = groove[:, [kit.SNARE, kit.SIDE_STICK]].max(axis=1) > 60
     near = kick | np.roll(kick, 1) | np.roll(kick, -1)
     crowded = bass.mean() > 0.4  # a kick on every eighth of a running line would be a machine's idea
     gains = bass & ~near & ~backbeat & (rng.random(len(bass)) < follow * (0.35 if crowded else 1.0))
-    loses = kick & ~bass & (rng.random(len(bass)) < follow)
+    loses = kick & (rng.random(len(bass)) < np.where(bass, 2 * own, 0.6 * follow))
     loses[0] = False
-    groove[gains, kit.KICK] = 84
+    eighths = np.arange(len(bass)) % 2 == 0
+    adds = eighths & ~near & ~backbeat & (rng.random(len(bass)) < own / 2)
+    groove[gains | adds, kit.KICK] = 84
     groove[loses, kit.KICK] = 0
     return groove
 
