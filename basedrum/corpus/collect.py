@@ -1,0 +1,302 @@
+"""`basedrum prepare`: songs from anywhere to one folder of phrases. All cores, resumable, the same bytes every time.
+
+Songs are read in the order of their sources, some hundred to a shard; each shard is written whole by a worker. When all
+are there, duplicates are found across shards, splits and weights are dealt, and the shards are merged.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+import shutil
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from basedrum.corpus.duplicates import find_families
+from basedrum.corpus.phrases import FORMAT, SPLITS, DatasetWriter
+from basedrum.corpus.shards import Shard, Task, fingerprints_of, make_shard, read_shard
+from basedrum.corpus.sources import Item, iterate_items
+from basedrum.corpus.splits import DEFAULT_CAPS, STYLES, Labels, capped_weights, split_of_hash
+from basedrum.errors import DataError, printable
+from basedrum.files import write_atomic
+
+SONGS_PER_SHARD = 256
+
+
+@dataclass(frozen=True)
+class PrepareReport:
+    """What `prepare` did, in numbers.
+
+    Attributes:
+        songs, kept_songs, phrases: files looked at, songs kept, phrases written.
+        skipped: how many songs were left out, by reason.
+        splits: phrases in each split.
+        seconds: wall clock of this run.
+        work_s: processor seconds of all processes, for all songs (of resumed shards: as measured when they were made).
+        parser_s: processor seconds the MIDI parser alone needs for the same bytes, measured in the same processes.
+    """
+
+    songs: int
+    kept_songs: int
+    phrases: int
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    splits: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    work_s: float = 0.0
+    parser_s: float = 0.0
+
+    def __str__(self) -> str:
+        lines = [f"{self.kept_songs} of {self.songs} songs kept, {self.phrases} phrases of four measures"]
+        lines += [f"  {name}: {count} phrases" for name, count in self.splits.items()]
+        lines += [f"  left out: {count} songs, {reason}" for reason, count in self.skipped.items()]
+        if self.seconds and self.parser_s:
+            each = 1e6 / max(self.songs, 1)
+            lines.append(
+                f"{self.songs / self.seconds:.0f} songs/s; {each * self.work_s:.0f} microseconds of processor a song, "
+                f"{self.work_s / self.parser_s:.1f} x the bare MIDI parser's {each * self.parser_s:.0f} on the same files"
+            )
+        return "\n".join(lines)
+
+
+def prepare(
+    sources: Sequence[str | os.PathLike],
+    out: str | os.PathLike,
+    *,
+    songs_csv: str | os.PathLike | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    source_caps: Mapping[str, float] | None = None,
+    styles: Sequence[str] = STYLES,
+    progress: bool = True,
+) -> PrepareReport:
+    """Turn songs into a dataset of phrases at `out`, and write skipped.csv beside it.
+
+    Args:
+        sources: folders, MIDI files, LPD .npz files, and .zip or .tar(.gz, .xz) archives of these.
+        songs_csv: labels of songs by file name (`id`) or `path`: split, source, style or genre, group, phase16.
+        seed: of the split of songs without one in the CSV.
+        workers: processes; None for one a core.
+        source_caps: the largest share of the sampling weight that a source, genre or style may have; None for
+            `DEFAULT_CAPS`, {} for none.
+        styles: words that name a style in a genre.
+
+    Raises:
+        DataError: a source or the CSV cannot be used, `out` cannot be written, or no phrase is left.
+    """
+    started, cpu = time.perf_counter(), time.process_time()
+    out = Path(out)
+    labels = Labels.read(songs_csv, styles) if songs_csv is not None else Labels()
+    try:
+        shards = out / ".shards"
+        shards.mkdir(parents=True, exist_ok=True)
+        tasks = _Tasks(sources, shards, labels)
+        inline_work = 0.0
+        num_workers = workers or os.cpu_count() or 1
+        paths = []
+        with tqdm(desc="prepare", unit=" songs", disable=not progress, smoothing=0.05) as bar:
+            for path, count in _run(tasks, num_workers):
+                paths.append(path)
+                bar.update(count)
+        report = _merge(out, tasks.songs, paths, labels, seed, DEFAULT_CAPS if source_caps is None else source_caps)
+        own_s = time.process_time() - cpu
+        shutil.rmtree(shards)
+    except OSError as error:
+        raise DataError(f"{printable(out)}: cannot be written: {error.strerror or error}, choose another place") from error
+    work_s = report.work_s + (own_s if num_workers > 1 else max(0.0, own_s - report.work_s + inline_work))
+    return PrepareReport(**{**report.__dict__, "seconds": time.perf_counter() - started, "work_s": work_s})
+
+
+class _Tasks:
+    """The tasks of a run in order, skipping none; `songs` grows with (path, label) of every song met."""
+
+    def __init__(self, sources: Sequence[str | os.PathLike], shards: Path, labels: Labels):
+        self.songs: list[str] = []
+        self._sources, self._shards, self._labels = sources, shards, labels
+
+    def __iter__(self) -> Iterator[Task]:
+        items = iterate_items(self._sources)
+        while part := list(islice(items, SONGS_PER_SHARD)):
+            labels = [self._labels.of(item.path) for item in part]
+            number = len(self.songs) // SONGS_PER_SHARD
+            name = f"{number:06d}-{_content_key(part, labels)}.shard"
+            self.songs += [item.path for item in part]
+            yield Task(self._shards / name, part, labels)
+
+
+def _content_key(items: Sequence[Item], labels: Sequence[object]) -> str:
+    """A name for exactly these songs, so that a shard of other songs or labels is not taken for this one."""
+    digest = hashlib.blake2b(FORMAT.encode(), digest_size=10)
+    for item, label in zip(items, labels, strict=True):
+        digest.update(repr((item.path, item.data and len(item.data), label)).encode("utf-8", "surrogateescape"))
+        digest.update((item.data or b"")[:64] + (item.data or b"")[-64:])
+    return digest.hexdigest()
+
+
+def _run(tasks: Iterable[Task], workers: int) -> Iterator[tuple[Path, int]]:
+    """Yield (shard, number of songs) in order as they are done; a few tasks a worker are held in memory at a time."""
+    tasks = iter(tasks)
+    if workers == 1:
+        for task in tasks:
+            yield task.shard if task.shard.exists() else make_shard(task), len(task.items)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting: deque = deque()
+        try:
+            while True:
+                for task in islice(tasks, workers * 2 - len(waiting)):
+                    waiting.append(
+                        (task.shard, len(task.items), None if task.shard.exists() else pool.submit(make_shard, task))
+                    )
+                if not waiting:
+                    return
+                shard, count, future = waiting.popleft()
+                if future is not None:
+                    future.result()
+                yield shard, count
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _merge(
+    out: Path, songs: list[str], paths: list[Path], labels: Labels, seed: int, caps: Mapping[str, float]
+) -> PrepareReport:
+    """Drop duplicates, deal splits and weights, and lay the shards end to end."""
+    shards = [read_shard(path, rolls=False) for path in paths]
+    numbers = [shard.songs["item"] + i * SONGS_PER_SHARD for i, shard in enumerate(shards)]
+    number = np.concatenate([np.zeros(0, np.int64), *numbers]).astype(np.int64)
+    families = find_families([each for shard in shards for each in fingerprints_of(shard)])
+    keep = families.duplicate_of < 0
+    skipped = {i * SONGS_PER_SHARD + item: reason for i, shard in enumerate(shards) for item, reason in shard.skipped}
+    for i in np.flatnonzero(~keep):
+        skipped[int(number[i])] = f"duplicate of {songs[number[families.duplicate_of[i]]]}"
+    _write_skipped(out / "skipped.csv", songs, skipped)
+    if not keep.any():
+        raise DataError(f"{printable(out)}: no song was fit to use, see skipped.csv in that folder")
+    table = _song_table(songs, number, shards, families, labels, seed)
+    sources = sorted({row["source"] for row in table if row["source"]})
+    styles = sorted({row["style"] for row in table if row["style"]})
+    index, rows = _index(shards, table, keep, sources, styles, caps)
+    writer = DatasetWriter(out, len(index))
+    try:
+        done = 0
+        for path, kept in zip(paths, rows, strict=True):
+            windows = read_shard(path).windows
+            whole = len(kept) == len(windows.index)
+            part = index[done : done + len(kept)]
+            writer.append(part, windows.bass if whole else windows.bass[kept], windows.drums if whole else windows.drums[kept])
+            done += len(kept)
+        writer.finish([table[i] for i in np.flatnonzero(keep)], sources, styles, seed=seed, source_caps=dict(caps))
+    finally:
+        writer.close()
+    reasons = Counter("duplicates" if reason.startswith("duplicate of") else reason for reason in skipped.values())
+    return PrepareReport(
+        songs=len(songs),
+        kept_songs=int(keep.sum()),
+        phrases=len(index),
+        skipped=dict(reasons.most_common()),
+        splits={name: int((index["split"] == i).sum()) for i, name in enumerate(SPLITS)},
+        work_s=sum(shard.work_s for shard in shards),
+        parser_s=sum(shard.parser_s for shard in shards),
+    )
+
+
+def _write_skipped(path: Path, songs: list[str], skipped: Mapping[int, str]) -> None:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(("path", "reason"))
+    table.writerows((songs[i], skipped[i]) for i in sorted(skipped))
+    write_atomic(path, text.getvalue().encode("utf-8", "surrogateescape"))
+
+
+def _song_table(songs, number, shards: list[Shard], families, labels: Labels, seed: int) -> list[dict]:
+    """One line a song: its labels, its group, and the split that its whole group shares."""
+    tunes = np.concatenate([shard.songs["tune"] for shard in shards])
+    phrases = np.concatenate([shard.songs["phrases"] for shard in shards])
+    shifts = np.concatenate([shard.songs["bar_shift_steps"] for shard in shards])
+    label_of = [labels.of(songs[n]) for n in number]
+    by_hash: dict[object, int] = {}
+    by_label: dict[object, str] = {}
+    groups = [label.group or int(families.group[i]) for i, label in enumerate(label_of)]
+    for i, group in enumerate(groups):
+        by_hash[group] = min(by_hash.get(group, 2**64), int(tunes[i]))
+        if label_of[i].split:
+            by_label.setdefault(group, label_of[i].split)
+    table = []
+    for i, label in enumerate(label_of):
+        split = label.split or by_label.get(groups[i]) or SPLITS[split_of_hash(by_hash[groups[i]], seed)]
+        table.append(
+            {
+                "id": songs[number[i]].rsplit("/", 1)[-1].rsplit(".", 1)[0],
+                "path": songs[number[i]],
+                "source": label.source,
+                "style": label.style,
+                "split": split,
+                "group": label.group or f"{by_hash[groups[i]]:016x}",
+                "phrases": int(phrases[i]),
+                "bar_shift_steps": int(shifts[i]),
+                "cap": next((name for name in (label.source, label.genre, label.style) if name), ""),
+            }
+        )
+    return table
+
+
+def _index(shards, table, keep, sources, styles, caps) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The index of the whole dataset, and the rows each shard gives to it."""
+    parts, rows, keys = [], [], []
+    songs_before = rows_before = 0
+    new_song = np.cumsum(keep) - 1
+    for shard in shards:
+        index, song = shard.windows.index.copy(), shard.windows.index["song"] + songs_before
+        kept = np.flatnonzero(keep[song])
+        new_row = np.cumsum(keep[song]) - 1 + rows_before
+        for link in ("previous", "next"):
+            index[link] = np.where(index[link] >= 0, new_row[index[link]], -1)
+        index["song"] = new_song[song]
+        for name, names in (("source", sources), ("style", styles)):
+            numbers = [
+                names.index(row[name]) if row[name] else -1 for row in table[songs_before : songs_before + len(shard.songs)]
+            ]
+            index[name] = np.asarray(numbers, np.int16)[song - songs_before]
+        splits = [SPLITS.index(row["split"]) for row in table[songs_before : songs_before + len(shard.songs)]]
+        index["split"] = np.asarray(splits, np.int8)[song - songs_before]
+        parts.append(index[kept])
+        keys.append(shard.windows.keys[kept])
+        rows.append(kept)
+        songs_before += len(shard.songs)
+        rows_before += len(kept)
+    index = np.concatenate(parts)
+    index["weight"] = _weights(index, np.concatenate(keys), [table[i] for i in np.flatnonzero(keep)], caps)
+    return index, rows
+
+
+def _weights(index: np.ndarray, keys: np.ndarray, table: list[dict], caps: Mapping[str, float]) -> np.ndarray:
+    """1 / how often the song repeats the phrase, scaled in each split so that no source has more than its cap."""
+    order = np.lexsort((keys, index["song"]))
+    same = (np.diff(index["song"][order]) == 0) & (keys[order][1:] == keys[order][:-1])
+    run = np.cumsum(np.concatenate([[0], ~same]))
+    weight = np.empty(len(index))
+    weight[order] = 1.0 / np.bincount(run)[run]
+    names = ["", *caps]
+    of_song = np.asarray([names.index(_cap_of(row, caps)) for row in table])
+    category = of_song[index["song"]]
+    limits = np.asarray([1.0, *caps.values()])
+    for split in range(len(SPLITS)):
+        rows = index["split"] == split
+        totals = np.bincount(category[rows], weight[rows], minlength=len(names))
+        weight[rows] *= capped_weights(totals, limits)[category[rows]]
+    return weight
+
+
+def _cap_of(row: Mapping[str, object], caps: Mapping[str, float]) -> str:
+    return next((row[name] for name in ("source", "cap", "style") if row[name] in caps), "")

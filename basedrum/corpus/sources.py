@@ -1,0 +1,126 @@
+"""Where songs come from: folders, single files, zip and tar archives, walked in one fixed order.
+
+Archives are read as streams and never unpacked to disk; a member larger than any song is passed by unread.
+Conventions: an item's `path` is relative to its source, with forward slashes; its `name` is the file's stem.
+"""
+
+from __future__ import annotations
+
+import lzma
+import os
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from basedrum.errors import DataError, printable
+
+MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
+LPD_SUFFIX = ".npz"
+TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2")
+MAX_ITEM_BYTES = 8 * 2**20
+_BROKEN = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One song file: `data` is None where it was too large to read."""
+
+    path: str
+    data: bytes | None
+
+    @property
+    def name(self) -> str:
+        return PurePosixPath(self.path).stem
+
+    @property
+    def is_lpd(self) -> bool:
+        return self.path.lower().endswith(LPD_SUFFIX)
+
+
+def iterate_items(sources: Sequence[str | os.PathLike]) -> Iterator[Item]:
+    """Yield every song file of the sources, in the order given and, inside each, in a fixed order.
+
+    Raises:
+        DataError: a source is missing, is of no known kind, or is a broken archive.
+    """
+    for source in sources:
+        path = Path(source)
+        if path.is_dir():
+            yield from _from_folder(path)
+        elif not path.exists():
+            raise DataError(f"{printable(path)}: no such file or folder, name songs to prepare")
+        elif _is_song(path.name):
+            yield Item(path.name, _read(path))
+        elif path.name.lower().endswith(TAR_SUFFIXES):
+            yield from _from_tar(path)
+        elif path.name.lower().endswith(".zip"):
+            yield from _from_zip(path)
+        else:
+            raise DataError(f"{printable(path)}: is no MIDI file, folder or archive, give .mid, .npz, .zip or .tar(.gz, .xz)")
+
+
+def _is_song(name: str) -> bool:
+    lower = name.lower()
+    return lower.endswith((*MIDI_SUFFIXES, LPD_SUFFIX)) and not PurePosixPath(lower).name.startswith("._")
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        if path.stat().st_size > MAX_ITEM_BYTES:
+            return None
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{printable(path)}: cannot be read: {error.strerror}, check the file") from error
+
+
+def _from_folder(folder: Path) -> Iterator[Item]:
+    for base, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            path = Path(base, name)
+            if _is_song(name) and path.is_file():
+                yield Item(path.relative_to(folder).as_posix(), _read(path))
+
+
+def _from_tar(path: Path) -> Iterator[Item]:
+    try:
+        with tarfile.open(path, "r|*") as archive:
+            for member in archive:
+                if member.isfile() and _is_song(member.name):
+                    large = member.size > MAX_ITEM_BYTES
+                    yield Item(member.name, None if large else archive.extractfile(member).read())
+                archive.members = []  # a stream of 100,000 members would keep a record of each
+    except _BROKEN as error:
+        raise _broken(path, error) from error
+
+
+def _from_zip(path: Path) -> Iterator[Item]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                if not member.is_dir() and _is_song(member.filename):
+                    yield Item(member.filename, _read_zipped(archive, member))
+    except _BROKEN as error:
+        raise _broken(path, error) from error
+
+
+def _read_zipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | None:
+    with archive.open(member) as file:  # read by the bytes that come out: the size in the directory may lie
+        data = file.read(MAX_ITEM_BYTES + 1)
+    return None if len(data) > MAX_ITEM_BYTES else data
+
+
+def _broken(path: Path, error: Exception) -> DataError:
+    return DataError(f"{printable(path)}: is a broken archive: {printable(error)}, fetch or pack it again")

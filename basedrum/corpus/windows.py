@@ -1,0 +1,148 @@
+"""Songs to phrases: windows of four measures, back to back, from the first measure in which bass or drums sounds.
+
+A window is kept where both parts sound in at least three of its four measures; a phrase never hangs over the last
+measure that has a note.
+
+Conventions: packed rolls are `np.packbits` along the 72 pitches, 9 bytes a step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from basedrum.corpus.pairs import Batch
+from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE
+from basedrum.music.rolls import LOWEST_PITCH, NUM_PITCHES, fold_octaves
+
+MIN_SHARED_MEASURES = 3
+PACKED_PITCHES = NUM_PITCHES // 8
+MAX_SUSTAINED_STEPS = 4_000_000
+
+INDEX_DTYPE = np.dtype(
+    [
+        ("song", "<i4"), ("measure", "<i4"), ("source", "<i2"), ("style", "<i2"), ("split", "i1"), ("qpm", "<f4"),
+        ("measure_steps", "u1", (MEASURES_PER_PHRASE,)), ("previous", "<i4"), ("next", "<i4"), ("weight", "<f4"),
+    ]
+)  # fmt: skip
+"""One phrase: its song, first measure, source and style (numbers into the dataset's lists), split (0 train, 1 valid,
+2 test), tempo, active steps of its measures, the rows of the adjoining phrases (-1: none), and sampling weight."""
+
+_KEY_WORDS = np.random.default_rng(20240229).integers(1, 2**63, 3 * STEPS_PER_PHRASE * PACKED_PITCHES // 8, dtype=np.uint64)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The kept phrases of a batch of songs: N rows, songs in order, each song's phrases in order of time.
+
+    Attributes:
+        bass: (N, 2, 64, 9) uint8 packed onset and sustain.
+        drums: (N, 64, 9) uint8 packed hits.
+        index: (N,) of `INDEX_DTYPE`; song counts within the batch, links count within these rows.
+        keys: (N,) uint64, equal for equal bass and drums.
+    """
+
+    bass: np.ndarray
+    drums: np.ndarray
+    index: np.ndarray
+    keys: np.ndarray
+
+
+def cut_windows(batch: Batch) -> Windows:
+    """Return the phrases of all songs of the batch."""
+    first, last = _sounding_span(batch)
+    num_phrases = np.maximum(last + 1 - first, 0) // MEASURES_PER_PHRASE
+    offsets = np.concatenate([[0], np.cumsum(num_phrases)])
+    total = int(offsets[-1])
+    song = np.repeat(np.arange(len(batch)), num_phrases)
+    number = np.arange(total) - offsets[song]
+    measure = first[song] + number * MEASURES_PER_PHRASE
+    measure_steps = _measure_steps(batch, song, measure)
+
+    row_bounds = offsets * STEPS_PER_PHRASE  # steps of all phrases end to end
+    origin = row_bounds[:-1] - first * STEPS_PER_MEASURE
+
+    def at(which: np.ndarray, cells: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        steps = cells + origin[which]
+        inside = steps < row_bounds[which + 1]
+        return (steps * NUM_PITCHES + rows)[inside]
+
+    shape = (total, STEPS_PER_PHRASE, NUM_PITCHES)
+    drums = _packed(at(batch.drum_song, batch.drum_cells, batch.drum_pitches - LOWEST_PITCH), shape)
+    bass_rows = fold_octaves(batch.bass_pitches)
+    onset = _packed(at(batch.bass_song, batch.bass_cells, bass_rows), shape)
+    length = batch.bass_end_cells - batch.bass_cells
+    held = np.repeat(np.arange(len(length)), length)
+    cells = np.arange(len(held)) - np.repeat(np.cumsum(length) - length, length) + batch.bass_cells[held]
+    sustain = _packed(at(batch.bass_song[held], cells, bass_rows[held]), shape)
+    active = np.arange(STEPS_PER_MEASURE) < measure_steps[:, :, None]
+    sustain *= active.reshape(total, STEPS_PER_PHRASE, 1)
+
+    both = _measures_with(drums) & _measures_with(sustain)
+    keep = np.flatnonzero(both.sum(axis=1) >= MIN_SHARED_MEASURES)
+    index = np.zeros(len(keep), INDEX_DTYPE)
+    index["song"], index["measure"], index["measure_steps"] = song[keep], measure[keep], measure_steps[keep]
+    index["qpm"] = _tempo(batch, song[keep], measure[keep])
+    adjoining = (np.diff(keep) == 1) & (np.diff(song[keep]) == 0)
+    rows = np.arange(len(keep))
+    index["previous"], index["next"] = -1, -1
+    index["previous"][1:][adjoining] = rows[:-1][adjoining]
+    index["next"][:-1][adjoining] = rows[1:][adjoining]
+    bass = np.stack([onset[keep], sustain[keep]], axis=1)
+    return Windows(bass, drums[keep], index, phrase_keys(bass, drums[keep]))
+
+
+def phrase_keys(bass: np.ndarray, drums: np.ndarray) -> np.ndarray:
+    """Return (N,) uint64: a hash of the packed bass and drums of each phrase, equal for equal phrases."""
+    words = [part.reshape(len(part), int(np.prod(part.shape[1:]))).view(np.uint64) for part in (bass, drums)]
+    split = words[0].shape[1]
+    mixed = [part ^ (part >> np.uint64(29)) for part in words]
+    return mixed[0] @ _KEY_WORDS[:split] + mixed[1] @ _KEY_WORDS[split:]
+
+
+def _packed(cells: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    roll = np.zeros(shape, bool)
+    roll.reshape(-1)[cells] = True
+    return np.packbits(roll, axis=-1)
+
+
+def _measures_with(packed: np.ndarray) -> np.ndarray:
+    """(N, 4) bool: whether anything sounds in each measure of packed (N, 64, 9)."""
+    return packed.reshape(len(packed), MEASURES_PER_PHRASE, STEPS_PER_MEASURE * PACKED_PITCHES).view(np.uint64).any(axis=-1)
+
+
+def _sounding_span(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+    """First and last measure (S,) with an onset; (0, -1) for a song without notes."""
+    first, last = np.full(len(batch), np.iinfo(np.int64).max), np.full(len(batch), -1)
+    for cells, bounds in ((batch.drum_cells, batch.drum_bounds), (batch.bass_cells, batch.bass_bounds)):
+        some = np.flatnonzero(bounds[1:] > bounds[:-1])
+        first[some] = np.minimum(first[some], cells[bounds[some]] // STEPS_PER_MEASURE)
+        last[some] = np.maximum(last[some], cells[bounds[some + 1] - 1] // STEPS_PER_MEASURE)
+    return np.where(last < 0, 0, first), last
+
+
+def _measure_steps(batch: Batch, song: np.ndarray, measure: np.ndarray) -> np.ndarray:
+    """(N, 4) active steps of the measures of each phrase."""
+    steps = np.repeat(batch.measure_steps[song][:, None], MEASURES_PER_PHRASE, axis=1)
+    for i in np.flatnonzero(batch.measure_steps == 0):
+        rows = song == i
+        steps[rows] = batch.pairs[i].grid.measure_steps[measure[rows, None] + np.arange(MEASURES_PER_PHRASE)]
+    return steps
+
+
+def _tempo(batch: Batch, song: np.ndarray, measure: np.ndarray) -> np.ndarray:
+    """(N,) quarters per minute at the start of each phrase."""
+    bounds = np.searchsorted(song, np.arange(len(batch) + 1))
+    qpm = np.empty(len(song))
+    for i, pair in enumerate(batch.pairs):
+        rows = slice(bounds[i], bounds[i + 1])
+        grid = pair.grid
+        if len(grid.tempos) == 1 and grid.tempos[0][0] <= 0:
+            qpm[rows] = grid.tempos[0][1]
+        elif batch.measure_steps[i]:
+            shift = pair.bar_shift_steps - int(batch.measure_steps[i]) if pair.bar_shift_steps else 0
+            qpm[rows] = grid.qpm_at((measure[rows] * batch.measure_steps[i] + shift) * grid.ticks_per_step)
+        else:
+            qpm[rows] = grid.qpm_at(grid.measure_ticks[measure[rows]])
+    return qpm
