@@ -14,7 +14,6 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,7 +117,8 @@ class Drummer:
         from basedrum.midi.tracks import find_bass
         from basedrum.music.rolls import BassRoll
 
-        self.check(seed=seed, temperature=temperature, density=density, style=style, humanize=humanize)
+        _check(seed, temperature, density, humanize)
+        state = self.model.new_song(seed, temperature=temperature, density=density, style=style)
         if isinstance(song, str | os.PathLike):
             song = read_song(song)
         grid = song.grid
@@ -126,26 +126,20 @@ class Drummer:
             raise MidiError(f"{printable(song.name)}: has more than {MAX_MEASURES} bars, give a MIDI file of one song")
         bass = find_bass(song, bass_track)
         sounding = sounding_measures([bass.notes, *(track.notes for track in song.tracks if not track.is_drum)], grid)
-        state = self.model.new_song(seed, temperature=temperature, density=density, style=style)
         hits = play_song(state, BassRoll.from_notes(bass.notes, grid), grid, sounding, self.model.lookahead)
         return PlayedSong(song, bass, with_feel(hits, seed, humanize), seed)
 
-    def check(self, *, seed: int, temperature: float, density: float | None, style: str | None, humanize: float) -> None:
-        """Raise ConfigError where an option of `play` is out of its range or the style is unknown."""
-        if not 0 <= seed <= MAX_SEED:
-            raise ConfigError(f"seed {seed}: out of range, give a whole number from 0 to 2^63 - 1")
-        if not (math.isfinite(temperature) and 0 < temperature <= 10):
-            raise ConfigError(f"temperature {temperature:g}: out of range, give a number above 0, at most 10")
-        if density is not None and not (math.isfinite(density) and 0 < density <= 64):
-            raise ConfigError(f"density {density:g}: out of range, give hits per bar above 0, at most 64")
-        if not 0 <= humanize <= 1:
-            raise ConfigError(f"humanize {humanize:g}: out of range, give a number from 0 to 1")
-        if style is not None and style not in self.styles:
-            if not self.styles:
-                raise ConfigError(f"style {printable(style, 40)!r}: this drummer was trained without styles, leave it out")
-            near = get_close_matches(style, self.styles, 1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise ConfigError(f"style {printable(style, 40)!r}: unknown, {hint}choose one of: {', '.join(sorted(self.styles))}")
+
+def _check(seed: int, temperature: float, density: float | None, humanize: float) -> None:
+    """Raise ConfigError where an option of `Drummer.play` is out of its range."""
+    if not 0 <= seed <= MAX_SEED:
+        raise ConfigError(f"seed {seed}: out of range, give a whole number from 0 to 2^63 - 1")
+    if not (math.isfinite(temperature) and 0 < temperature <= 10):
+        raise ConfigError(f"temperature {temperature:g}: out of range, give a number above 0, at most 10")
+    if density is not None and not (math.isfinite(density) and 0 < density <= 64):
+        raise ConfigError(f"density {density:g}: out of range, give hits per bar above 0, at most 64")
+    if not 0 <= humanize <= 1:
+        raise ConfigError(f"humanize {humanize:g}: out of range, give a number from 0 to 1")
 
 
 @dataclass(frozen=True)

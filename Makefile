@@ -1,0 +1,40 @@
+# make demo   drums for a sample bass line, from nothing        make test    the whole suite
+# make samples   build samples/ anew                            make test-slow   the slow tests alone
+# Needs python3 >= 3.10 with venv; another one: make demo PYTHON=python3.12
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test test-slow samples lint
+
+demo: $(VENV)/installed
+	@mkdir -p demo
+	$(BIN)/basedrum generate samples/funk.mid -o demo/funk.mid
+	$(BIN)/basedrum generate samples/funk.mid -o demo/funk-drums.mid --drums-only
+	@echo
+	@echo "Open demo/funk.mid (bass and drums) or demo/funk-drums.mid (the drums alone) in any MIDI player."
+	@echo "Then try your own:  $(BIN)/basedrum generate YOUR.mid --seed 2"
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -q
+
+test-slow: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -q -m slow
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+# The stamps: nothing is installed again until what is to be installed changes.
+$(VENV)/installed: setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	  || { echo "basedrum needs Python 3.10 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+	  || { echo "no venv in this Python; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(INSTALL) -e '.[dev]'
+	@touch $@
