@@ -17,13 +17,15 @@ def write_atomic(path: str | os.PathLike, data: bytes | memoryview) -> None:
     """Write `data` to `path`; on any failure an existing file at `path` stays as it was.
 
     Raises:
-        BasedrumError: the folder is missing or not writable, the disk is full, `path` is a folder.
+        BasedrumError: the folder is missing or not writable, the disk is full, `path` is a folder, a device or a pipe.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise BasedrumError(f"{printable(path)}: is a folder, name a file to write")
-    temporary = None
+    shown, temporary = printable(path), None
     try:
+        path = Path(os.path.realpath(path))  # through links, so that a link stays one
+        if path.is_dir():
+            raise BasedrumError(f"{shown}: is a folder, name a file to write")
+        if path.exists() and not path.is_file():
+            raise BasedrumError(f"{shown}: is not a regular file, name a file to write")
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -34,10 +36,9 @@ def write_atomic(path: str | os.PathLike, data: bytes | memoryview) -> None:
         os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
         temporary = None
-    except OSError as error:
-        raise BasedrumError(
-            f"{printable(path)}: cannot be written: {error.strerror or error}, choose another place or free some space"
-        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        reason = getattr(error, "strerror", None) or error
+        raise BasedrumError(f"{shown}: cannot be written: {reason}, choose another place or free some space") from error
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):

@@ -122,14 +122,15 @@ class Grid:
         starts, steps = self.measure_ticks, self.measure_steps
         measure = np.clip(np.searchsorted(starts, ticks, side="right") - 1, 0, len(starts) - 1)
         position = np.maximum((ticks - starts[measure]) / self.ticks_per_step, 0.0)
-        step = np.floor(position + 0.5).astype(np.int64)
+        nearest = np.floor(position + 0.5).astype(np.int64)
+        step = np.minimum(nearest, steps[measure] - 1)
         later = measure + 1
         has_next = later < len(starts)
         gap = np.where(has_next, (starts[np.minimum(later, len(starts) - 1)] - ticks) / self.ticks_per_step, np.inf)
-        over = (step >= steps[measure]) & has_next
+        over = has_next & ((nearest > step) | (gap < np.abs(position - step)))  # a bar may be cut between two steps
         offset = np.where(over, -gap, position - step)
         measure = np.where(over, later, measure)
-        step = np.where(over, 0, np.minimum(step, steps[measure] - 1))
+        step = np.where(over, 0, step)
         return measure, step, np.clip(offset, -0.5, 0.5)
 
     def tick_at(self, measure: np.ndarray, step: np.ndarray, offset: np.ndarray | float = 0.0) -> np.ndarray:

@@ -22,13 +22,15 @@ def marks_to_velocities(*rows: str) -> np.ndarray:
     """Return (T, 12) int64: the velocity of each step and voice that rows of text describe, 0 where nothing; T as written.
 
     Raises:
-        ValueError: an unknown voice or character, or rows of different length.
+        ValueError: an unknown voice or character, a voice written twice, or rows of different length.
     """
     parsed: dict[int, list[int]] = {}
     for row in rows:
         name = next((v for v in sorted(kit.VOICES, key=len, reverse=True) if row.strip().startswith(v)), None)
         if name is None:
             raise ValueError(f"groove row {row!r}: starts with no voice of the kit ({', '.join(kit.VOICES)})")
+        if kit.VOICES.index(name) in parsed:
+            raise ValueError(f"groove row {row!r}: the voice is written twice")
         marks = row.strip()[len(name) :].replace("|", "").replace(" ", "")
         unknown = set(marks) - set(VELOCITY_OF_MARK)
         if unknown:
@@ -47,7 +49,7 @@ def groove(*rows: str) -> DrumRoll:
     """Return the drum roll that rows of text describe, padded with silence to whole measures of 16 steps.
 
     Raises:
-        ValueError: an unknown voice or character, or rows of different length.
+        ValueError: an unknown voice or character, a voice written twice, or rows of different length.
     """
     velocities = marks_to_velocities(*rows)
     velocities = np.pad(velocities, ((0, -len(velocities) % STEPS_PER_MEASURE), (0, 0)))

@@ -137,7 +137,10 @@ class DrumRoll:
     offsets: np.ndarray
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "velocities", _checked(self.velocities, np.uint8, "DrumRoll.velocities"))
+        velocities = np.asarray(self.velocities)
+        if velocities.size and (velocities.min() < 0 or velocities.max() > 127):
+            raise ValueError(f"DrumRoll.velocities run {velocities.min()}..{velocities.max()}, expected 0..127")
+        object.__setattr__(self, "velocities", _checked(velocities, np.uint8, "DrumRoll.velocities"))
         offsets = _checked(self.offsets, np.float32, "DrumRoll.offsets")
         if offsets.shape != self.velocities.shape:
             raise ValueError(f"velocities {self.velocities.shape} and offsets {offsets.shape} differ in shape")
