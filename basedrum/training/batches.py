@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.errors import DataError
@@ -71,6 +72,10 @@ class Batches:
         share = slice(rank, None, world)
         return self.load(rows[share], *chance[:, share])
 
+    def shared(self, rank: int = 0, world: int = 1) -> StepDataset:
+        """Return this process's batches as a dataset whose item k is the batch of step k."""
+        return StepDataset(self, rank, world)
+
     def load(
         self,
         rows: np.ndarray,
@@ -126,3 +131,15 @@ class Batches:
             style=torch.from_numpy(style.astype(np.int64)),
             density=torch.from_numpy(np.asarray(density, np.float32)),
         )
+
+
+@dataclass(frozen=True)
+class StepDataset(Dataset):
+    """Item k is process `rank`'s share of the batch of step k."""
+
+    batches: Batches
+    rank: int
+    world: int
+
+    def __getitem__(self, step: int) -> Batch:
+        return self.batches.draw(step, self.rank, self.world)

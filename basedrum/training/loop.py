@@ -12,13 +12,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader
 
 from basedrum.checkpoint import load_run, save_drummer, save_run
 from basedrum.corpus.phrases import PhraseDataset
@@ -26,7 +27,7 @@ from basedrum.errors import TrainingError
 from basedrum.files import write_atomic
 from basedrum.models.families import build_discriminator, build_generator, to_drums
 from basedrum.models.generator import Encoder
-from basedrum.training.batches import Batches
+from basedrum.training.batches import Batch, Batches
 from basedrum.training.config import Config
 from basedrum.training.runfolder import RunFolder
 from basedrum.training.step import (
@@ -54,6 +55,9 @@ class Trainer:
         self.config, self.device, self.rank, self.world = config, device, rank, world
         model, train = config.model, config.train
         torch.manual_seed(train.seed)
+        if device.startswith("cuda"):  # half a percent of precision for twice the speed; the CPU is left exact
+            torch.set_float32_matmul_precision("high")
+            torch.backends.cudnn.benchmark = True
         self.batches = Batches(data, model, train)
         self.generator = build_generator(model).to(device)
         self.discriminator = build_discriminator(model).to(device)
@@ -61,6 +65,7 @@ class Trainer:
         self.encoder = Encoder(model).to(device) if needs_encoder else None
         self.averaged = copy.deepcopy(self.generator).requires_grad_(False).eval()
         self.step = 0
+        self._feed: Iterator[Batch] | None = None
         critic = CriticObjective(self.discriminator, train)
         player = GeneratorObjective(self.generator, self.encoder, train)
         own = list(player.parameters())
@@ -79,14 +84,28 @@ class Trainer:
         train, step = self.config.train, self.step
         dice = torch.Generator(self.device)
         dice.manual_seed(((train.seed * 1_000_003 + step) * 4099 + self.rank) % (1 << 62))
-        batch = self.batches.draw(step, self.rank, self.world).to(self.device)
+        batch = self._next_batch().to(self.device)
         losses = self._warm_up(batch, dice) if step < train.warmup_steps else self._play(batch, dice)
         self._average()
         self.step += 1
         values = torch.stack([v.detach() for v in losses.values()])
         return dict(zip(losses, values.tolist(), strict=True))
 
-    def _warm_up(self, batch, dice: torch.Generator) -> dict[str, Tensor]:
+    def _next_batch(self) -> Batch:
+        """Return the batch of the step; on a GPU two processes draw ahead, which changes nothing but the time."""
+        if self._feed is None:
+            steps = range(self.step, max(self.step + 1, self.config.train.total_steps))
+            self._feed = iter(
+                DataLoader(
+                    self.batches.shared(self.rank, self.world),
+                    batch_size=None,
+                    sampler=steps,
+                    num_workers=2 if self.device.startswith("cuda") else 0,
+                )
+            )
+        return next(self._feed)
+
+    def _warm_up(self, batch: Batch, dice: torch.Generator) -> dict[str, Tensor]:
         train = self.config.train
         kl = train.kl * min(1.0, (self.step + 1) / KL_RAMP_STEPS)
         posterior = draw_posterior_dice(len(batch.drums), self.config.model, dice)
@@ -94,7 +113,7 @@ class Trainer:
         self._descend(losses, "generator", self.warmup_optimizer, CLIP, _late_rate(self.step, train.warmup_steps, 0.7))
         return losses
 
-    def _play(self, batch, dice: torch.Generator) -> dict[str, Tensor]:
+    def _play(self, batch: Batch, dice: torch.Generator) -> dict[str, Tensor]:
         train, model = self.config.train, self.config.model
         played = self.step - train.warmup_steps
         part = played / max(1, train.steps)
@@ -180,7 +199,7 @@ class Trainer:
                         f"resume: {section}.{key} was {value}, is now {mine[section].get(key)}, "
                         "give the same config or choose another run folder"
                     )
-        self.step = state["step"]
+        self.step, self._feed = state["step"], None
         for name, tensors in state["players"].items():
             getattr(self, name).load_state_dict(tensors)
         self.warmup_optimizer.load_state_dict(state["optimizers"]["warmup"])
