@@ -1,0 +1,273 @@
+"""Pictures: the bass roll above the drum grid, in rows of a few bars, readable at a glance and in print.
+
+Notes of the bass begin with a dark block (the onset) and go on in a pale one (the sustain). Drum hits are squares on named
+rows, the louder the darker; kick hits that fall together with a bass onset are ringed, since that is what one looks for.
+
+Conventions: rolls are (M * 16, 72), drums a `DrumRoll`, kit hits (M * 16, 12) bool or kit velocities (M * 16, 12) 0..127.
+matplotlib is imported inside the functions, figures are made without pyplot, so nothing global changes.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from basedrum.files import write_atomic
+from basedrum.music import kit
+from basedrum.music.grid import STEPS_PER_BEAT, STEPS_PER_MEASURE, Grid
+from basedrum.music.rolls import DEFAULT_VELOCITY, LOWEST_PITCH, BassRoll, DrumRoll
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MEASURES_PER_ROW = 4
+MOST_MEASURES = 64
+INK, PALE_INK = "#1f3a5f", "#a9bdd6"
+DRUM_INK, KICK_INK = "#7a3b2e", "#1f3a5f"
+BAR_LINE, BEAT_LINE, ROW_LINE = "#555555", "#d4d4d4", "#ececec"
+NOTE_NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
+DRUM_ORDER = (
+    kit.CRASH,
+    kit.RIDE,
+    kit.OPEN_HAT,
+    kit.CLOSED_HAT,
+    kit.PEDAL_HAT,
+    kit.PERCUSSION,
+    kit.HIGH_TOM,
+    kit.MID_TOM,
+    kit.LOW_TOM,
+    kit.SIDE_STICK,
+    kit.SNARE,
+    kit.KICK,
+)
+"""The voices from the top of a drum grid to its bottom, as on a drum stave: cymbals above, kick below."""
+
+
+def draw(
+    bass: BassRoll,
+    drums: DrumRoll | np.ndarray,
+    path: str | os.PathLike,
+    grid: Grid | None = None,
+    title: str | None = None,
+    first_measure: int = 0,
+    num_measures: int = 8,
+) -> None:
+    """Write a PNG of `num_measures` measures from `first_measure` (fewer where the roll ends): bass above drums.
+
+    Args:
+        drums: a DrumRoll, or kit hits or velocities (T, 12); as long as the bass.
+        grid: the song's bars: short measures are drawn short, bars are numbered as in the song; None: 4/4.
+
+    Raises:
+        ValueError: bass and drums differ in length, or there is no such measure.
+        BasedrumError: the file cannot be written.
+    """
+    velocities = _kit_velocities(drums)
+    if len(velocities) != bass.num_steps:
+        raise ValueError(f"bass has {bass.num_steps} steps, drums have {len(velocities)}")
+    total = bass.num_steps // STEPS_PER_MEASURE
+    if not 0 <= first_measure < total or num_measures < 1:
+        raise ValueError(f"measures {first_measure} to {first_measure + num_measures} of a roll of {total}")
+    measures = range(first_measure, min(first_measure + min(num_measures, MOST_MEASURES), total))
+    rows = [measures[i : i + MEASURES_PER_ROW] for i in range(0, len(measures), MEASURES_PER_ROW)]
+    span = slice(measures[0] * STEPS_PER_MEASURE, (measures[-1] + 1) * STEPS_PER_MEASURE)
+    pitches, voices = _pitch_range(bass[span]), _sounding(velocities[span])
+
+    head = 0.45 if title else 0.1
+    bass_height, drum_height = 0.11 * len(pitches), 0.19 * len(voices)
+    row_height = bass_height + drum_height + 0.5
+    figure = _new_figure(12.0, head + row_height * len(rows) + 0.05)
+    if title:
+        figure.text(0.012, 1 - 0.26 / figure.get_figheight(), title, fontsize=13, weight="bold", color="#222222", va="center")
+    for i, row in enumerate(rows):
+        top = head + i * row_height + 0.2
+        layout = _Layout(row, grid)
+        width = layout.width / (MEASURES_PER_ROW * STEPS_PER_MEASURE)
+        roll_axes = _axes_at(figure, 0.95, top, 10.9 * width, bass_height)
+        drum_axes = _axes_at(figure, 0.95, top + bass_height + 0.07, 10.9 * width, drum_height)
+        _draw_bass(roll_axes, bass, layout, pitches)
+        _draw_drums(drum_axes, velocities, bass.hits, layout, voices)
+        layout.number(roll_axes)
+    write_atomic(path, _png(figure))
+
+
+def draw_phrases(
+    pairs: Sequence[tuple[BassRoll, DrumRoll | np.ndarray]],
+    path: str | os.PathLike,
+    titles: Sequence[str] | None = None,
+    num_columns: int = 2,
+) -> None:
+    """Write a contact sheet as PNG: each phrase of four measures a small picture of its own, the bass above the drums.
+
+    Args:
+        pairs: (bass, drums) of one length each, as in `draw`.
+        titles: a caption for each pair; None for none.
+
+    Raises:
+        ValueError: no pairs, or a pair that differs in length.
+        BasedrumError: the file cannot be written.
+    """
+    if not pairs:
+        raise ValueError("a contact sheet needs at least one phrase")
+    num_columns = min(num_columns, len(pairs))
+    num_rows = -(-len(pairs) // num_columns)
+    cell_width, bass_height, drum_height = 6.4, 1.0, 1.35
+    cell_height = bass_height + drum_height + 0.42
+    figure = _new_figure(cell_width * num_columns + 0.1, cell_height * num_rows + 0.1)
+    for i, (bass, drums) in enumerate(pairs):
+        velocities = _kit_velocities(drums)
+        if len(velocities) != bass.num_steps:
+            raise ValueError(f"phrase {i}: bass has {bass.num_steps} steps, drums have {len(velocities)}")
+        left, top = 0.85 + i % num_columns * cell_width, 0.3 + i // num_columns * cell_height
+        layout = _Layout(range(bass.num_steps // STEPS_PER_MEASURE), None)
+        roll_axes = _axes_at(figure, left, top, cell_width - 1.0, bass_height)
+        drum_axes = _axes_at(figure, left, top + bass_height + 0.05, cell_width - 1.0, drum_height)
+        _draw_bass(roll_axes, bass, layout, _pitch_range(bass), font=6)
+        _draw_drums(drum_axes, velocities, bass.hits, layout, list(DRUM_ORDER), font=6)
+        if titles:
+            roll_axes.set_title(titles[i], fontsize=8, loc="left", color="#222222", pad=3)
+    write_atomic(path, _png(figure))
+
+
+class _Layout:
+    """Where the steps of a row of measures lie on its axis: inactive steps take no room."""
+
+    def __init__(self, measures: Sequence[int], grid: Grid | None) -> None:
+        def within(values: np.ndarray, default: list) -> list:
+            known = [values[m] if m < len(values) else None for m in measures]
+            return [d if v is None else v for v, d in zip(known, default, strict=True)]
+
+        whole = [STEPS_PER_MEASURE] * len(measures)
+        steps = whole if grid is None else within(grid.measure_steps, whole)
+        first = [True] * len(measures) if grid is None else within(grid.starts_bar, [True] * len(measures))
+        bars = list(measures) if grid is None else within(grid.bars, list(measures))
+        self.lefts = np.concatenate([[0], np.cumsum(steps)])[:-1]
+        self.width = int(sum(steps))
+        self.bar_lines = [(int(x), int(bar) + 1) for x, bar, starts in zip(self.lefts, bars, first, strict=True) if starts]
+        self.beat_lines = [x + b for x, s in zip(self.lefts, steps, strict=True) for b in range(0, int(s), STEPS_PER_BEAT)]
+        self.steps = np.concatenate([m * STEPS_PER_MEASURE + np.arange(s) for m, s in zip(measures, steps, strict=True)])
+
+    def prepare(self, axes: Axes, num_rows: int) -> None:
+        """Draw the lines behind the notes: rows, beats, bars."""
+        axes.set_xlim(0, self.width)
+        axes.set_ylim(num_rows, 0)
+        axes.hlines(range(1, num_rows), 0, self.width, color=ROW_LINE, linewidth=0.6, zorder=0)
+        axes.vlines(self.beat_lines, 0, num_rows, color=BEAT_LINE, linewidth=0.7, zorder=1)
+        axes.vlines([x for x, _ in self.bar_lines], 0, num_rows, color=BAR_LINE, linewidth=1.3, zorder=4)
+        axes.set_xticks([])
+        axes.tick_params(length=0)
+        for side in axes.spines.values():
+            side.set_color("#999999")
+            side.set_linewidth(0.7)
+
+    def number(self, axes: Axes) -> None:
+        for x, bar in self.bar_lines:
+            axes.annotate(
+                str(bar), (x, 0), (2, 2), textcoords="offset points", fontsize=8, color="#666666", annotation_clip=False
+            )
+
+
+def _draw_bass(axes: Axes, bass: BassRoll, layout: _Layout, pitches: list[int], font: float = 7.5) -> None:
+    layout.prepare(axes, len(pitches))
+    rows = [p - LOWEST_PITCH for p in pitches]
+    onset, sustain = bass.onset[layout.steps][:, rows], bass.sustain[layout.steps][:, rows]
+    black = [i for i, p in enumerate(pitches) if p % 12 in (1, 3, 6, 8, 10)]
+    _boxes(axes, [(0, i) for i in black], ["#f4f4f4"] * len(black), layout.width, 1.0, zorder=-1)
+    held = np.argwhere(sustain & ~onset)
+    struck = np.argwhere(onset)
+    _boxes(axes, held, [PALE_INK] * len(held), 1.0, 0.7)
+    _boxes(axes, struck, [INK] * len(struck), 0.86, 0.86)
+    used = [i for i in range(len(pitches)) if sustain[:, i].any()]
+    named = [i for i, p in enumerate(pitches) if p % 12 == 0] if len(used) > 7 or not used else used
+    named = named if len(named) > 1 else sorted({*named, *used[:: max(1, len(used) // 4)]})
+    axes.set_yticks([i + 0.5 for i in named], [_note_name(pitches[i]) for i in named], fontsize=font, color="#333333")
+
+
+def _draw_drums(
+    axes: Axes, velocities: np.ndarray, bass_hits: np.ndarray, layout: _Layout, voices: list[int], font: float = 7.5
+) -> None:
+    layout.prepare(axes, len(voices))
+    loud = velocities[layout.steps][:, voices]
+    hits = np.argwhere(loud > 0)
+    shades = [_shade(KICK_INK if voices[v] == kit.KICK else DRUM_INK, loud[t, v]) for t, v in hits]
+    _boxes(axes, hits, shades, 0.8, 0.74)
+    if kit.KICK in voices:
+        row = voices.index(kit.KICK)
+        together = np.flatnonzero((loud[:, row] > 0) & bass_hits[layout.steps])
+        axes.scatter(together + 0.5, np.full(len(together), row + 0.5), s=6, color="white", linewidths=0, zorder=6)
+    axes.set_yticks([i + 0.5 for i in range(len(voices))], [kit.VOICES[v] for v in voices], fontsize=font)
+    for label, voice in zip(axes.get_yticklabels(), voices, strict=True):
+        label.set_color("#333333" if loud[:, voices.index(voice)].any() else "#bbbbbb")
+
+
+def _boxes(axes: Axes, cells: Sequence, colours: list, width: float, height: float, zorder: float = 3) -> None:
+    """Draw one box for each (column, row) cell, its left edge just inside the cell."""
+    from matplotlib.collections import PolyCollection
+
+    if not len(cells):
+        return
+    left = np.asarray(cells, dtype=float)[:, 0] + (0.05 if width < 1 else 0.0)
+    top = np.asarray(cells, dtype=float)[:, 1] + (1 - height) / 2
+    corners = np.stack([left, top, left + width, top, left + width, top + height, left, top + height], axis=1)
+    axes.add_collection(PolyCollection(corners.reshape(-1, 4, 2), facecolors=colours, linewidths=0, zorder=zorder))
+
+
+def _shade(colour: str, velocity: float) -> tuple[float, float, float]:
+    """The colour at full strength for velocity 127, paler for quieter hits, never white."""
+    strength = 0.2 + 0.8 * min(float(velocity), 127.0) / 127.0
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return tuple(1 - strength * (1 - c) for c in channels)
+
+
+def _kit_velocities(drums: DrumRoll | np.ndarray) -> np.ndarray:
+    """Return (T, 12) float velocities, 0 where nothing."""
+    if isinstance(drums, DrumRoll):
+        return kit.fold(drums.velocities).astype(float)
+    drums = np.asarray(drums)
+    if drums.ndim != 2 or drums.shape[1] != kit.NUM_VOICES:
+        raise ValueError(f"drums have shape {drums.shape}, expected a DrumRoll or (steps, {kit.NUM_VOICES})")
+    return drums * float(DEFAULT_VELOCITY) if drums.dtype == bool else drums.astype(float)
+
+
+def _pitch_range(bass: BassRoll) -> list[int]:
+    """The pitches to show, from the top down: those that sound, a margin, and at least an octave."""
+    used = np.flatnonzero(bass.sustain.any(axis=0)) + LOWEST_PITCH
+    low, high = (int(used.min()), int(used.max())) if len(used) else (36, 47)
+    spare = max(0, 11 - (high - low))
+    low, high = low - 1 - spare // 2, high + 1 + (spare + 1) // 2
+    return [p for p in range(high, low - 1, -1) if LOWEST_PITCH <= p < LOWEST_PITCH + bass.onset.shape[1]]
+
+
+def _sounding(velocities: np.ndarray) -> list[int]:
+    """The voices to show, from the top down: those that sound here, and always kick, snare and closed hat."""
+    always = {kit.KICK, kit.SNARE, kit.CLOSED_HAT}
+    return [v for v in DRUM_ORDER if v in always or velocities[:, v].any()]
+
+
+def _note_name(pitch: int) -> str:
+    return f"{NOTE_NAMES[pitch % 12]}{pitch // 12 - 1}"
+
+
+def _new_figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), facecolor="white", dpi=110)
+
+
+def _axes_at(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Axes at a place given in inches from the figure's left and top edge."""
+    full_width, full_height = figure.get_size_inches()
+    return figure.add_axes((left / full_width, 1 - (top + height) / full_height, width / full_width, height / full_height))
+
+
+def _png(figure: Figure) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": "basedrum"})
+    return buffer.getvalue()
