@@ -63,25 +63,27 @@ class Grid:
         if not signatures or signatures[0][0] > 0:
             signatures.insert(0, (0, 4, 4))
         starts, steps, firsts, bars = [], [], [], []
-        bar = 0
+        num_bars_before = 0
         for i, (tick, numerator, denominator) in enumerate(signatures):
             last = i + 1 == len(signatures)
             end = max(self.end_tick, 1) if last else signatures[i + 1][0]
             bar_ticks = max(1.0, self.ticks_per_quarter * 4 * numerator / denominator)
             num_bars = int(np.ceil((end - tick) / bar_ticks - 1e-9))
-            for k in range(num_bars):
-                start = tick + k * bar_ticks
-                length = bar_ticks if last else min(bar_ticks, end - start)
-                num_steps = int(np.ceil(length / self.ticks_per_step - 1e-9))
-                done = 0
-                for piece in split_bar(num_steps, numerator, denominator):
-                    starts.append(start + done * self.ticks_per_step)
-                    steps.append(piece)
-                    firsts.append(done == 0)
-                    bars.append(bar)
-                    done += piece
-                bar += 1
-        return np.asarray(starts), np.asarray(steps), np.asarray(firsts), np.asarray(bars)
+            if num_bars < 1:
+                continue
+            cut = bar_ticks if last else min(bar_ticks, end - (tick + (num_bars - 1) * bar_ticks))
+            whole, closing = (
+                np.asarray(split_bar(int(np.ceil(length / self.ticks_per_step - 1e-9)), numerator, denominator))
+                for length in (bar_ticks, cut)
+            )
+            done = np.concatenate([np.tile(np.cumsum(whole) - whole, num_bars - 1), np.cumsum(closing) - closing])
+            bar = np.concatenate([np.repeat(np.arange(num_bars - 1), len(whole)), np.full(len(closing), num_bars - 1)])
+            starts.append(tick + bar * bar_ticks + done * self.ticks_per_step)
+            steps.append(np.concatenate([np.tile(whole, num_bars - 1), closing]))
+            firsts.append(done == 0)
+            bars.append(bar + num_bars_before)
+            num_bars_before += num_bars
+        return np.concatenate(starts), np.concatenate(steps), np.concatenate(firsts), np.concatenate(bars)
 
     @property
     def num_measures(self) -> int:
