@@ -13,19 +13,23 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from basedrum.errors import BasedrumError, ConfigError, MidiError, printable
 
 if TYPE_CHECKING:
+    from basedrum.corpus.collect import PrepareReport
+    from basedrum.corpus.phrases import PhraseDataset
     from basedrum.midi.reading import Song, Track
     from basedrum.music.rolls import DrumRoll
+    from basedrum.training.config import Config
 
 MAX_CANDIDATES = 64
 MAX_MEASURES = 10_000
 MAX_SEED = 2**63 - 1
+PRACTICE_SONGS = 300
 
 
 @dataclass(frozen=True)
@@ -234,3 +238,98 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BasedrumError(f"{printable(folder)}: cannot be made: {error.strerror}, choose another place") from error
+
+
+def prepare(sources: Sequence[str | os.PathLike], output: str | os.PathLike, **options) -> PrepareReport:
+    """Turn songs into a folder of phrases to train on; options as in `basedrum.corpus.collect.prepare`.
+
+    Raises:
+        DataError: a source cannot be used, or no phrase is left.
+    """
+    from basedrum.corpus import collect
+
+    return collect.prepare(sources, output, **options)
+
+
+def prepare_practice(folder: str | os.PathLike, *, count: int = PRACTICE_SONGS, seed: int = 0, progress: bool = True) -> Path:
+    """Write the practice songs to `folder`/songs, prepare them in `folder`/data unless that is done, and return the latter."""
+    from basedrum.corpus.phrases import PhraseDataset
+    from basedrum.corpus.practice import practice_songs
+    from basedrum.errors import DataError
+    from basedrum.files import write_atomic
+
+    songs, data = Path(folder) / "songs", Path(folder) / "data"
+    try:
+        return PhraseDataset.open(data).folder
+    except DataError:  # not yet there, or not finished
+        _make_folder(songs)
+    lines = ["id,style"]
+    for song in practice_songs(seed, count):
+        write_atomic(songs / f"{song.name}.mid", song.data)
+        lines.append(f"{song.name},{song.style}")
+    listing = Path(folder) / "songs.csv"
+    write_atomic(listing, "\n".join([*lines, ""]).encode())
+    prepare([songs], data, songs_csv=listing, seed=seed, source_caps={}, progress=progress)
+    return data
+
+
+def train(
+    run: str | os.PathLike | None = None,
+    data: str | os.PathLike | None = None,
+    *,
+    preset: str | None = None,
+    settings: Sequence[str] = (),
+    resume: bool = False,
+    device: str = "auto",
+    progress: bool = True,
+    on_start: Callable[[Config, PhraseDataset], None] = lambda config, dataset: None,
+) -> Path:
+    """Train a drummer and return the file of its weights.
+
+    Args:
+        run: the folder of the run; runs/PRESET by default.
+        data: what `prepare` wrote; by default the practice songs, which are prepared in the run folder first.
+        preset: a name or a TOML file; `modern` with data, `quick` without.
+        settings: overrides of the preset, such as "train.steps=500".
+        resume: go on with the run that is in the folder.
+        device: auto, cpu or cuda.
+        on_start: told the resolved config and the data before the first step.
+
+    Raises:
+        ConfigError, DataError, CheckpointError, TrainingError. KeyboardInterrupt: a signal stopped it; it was saved.
+    """
+    from basedrum import __version__
+    from basedrum.training.config import load_config
+    from basedrum.training.runfolder import RunFolder
+
+    preset = preset or ("quick" if data is None else "modern")
+    config = load_config(preset, settings)
+    folder = RunFolder(run if run is not None else Path("runs") / Path(preset).stem)
+    if "RANK" not in os.environ:
+        with folder.lock():  # a folder in use is refused here, before torch is imported
+            pass
+    elif data is None:
+        raise ConfigError("torchrun: the practice songs are not prepared, name prepared songs with --data")
+
+    from basedrum.corpus.phrases import PhraseDataset
+
+    dataset = PhraseDataset.open(prepare_practice(folder.path / "practice", progress=progress) if data is None else data)
+    if not config.model.styles:
+        config = replace(config, model=replace(config.model, styles=tuple(dataset.styles)))
+
+    from basedrum.training import loop
+    from basedrum.training.look import Look
+
+    is_chief = os.environ.get("RANK", "0") == "0"
+    if is_chief:
+        on_start(config, dataset)
+    return loop.train(
+        config,
+        dataset.folder,
+        folder.path,
+        resume=resume,
+        device=device,
+        progress=progress,
+        on_look=Look(dataset, config, folder.pictures) if is_chief else None,
+        provenance={"basedrum": __version__, "preset": Path(preset).stem, "settings": list(settings)},
+    )

@@ -30,8 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(arguments)
         except SystemExit as stop:  # from argparse and from SIGTERM
             return stop.code if isinstance(stop.code, int) else DONE
-        except KeyboardInterrupt:
-            return _complain("stopped", INTERRUPTED)
+        except KeyboardInterrupt as stop:  # a training that a signal stopped says which
+            print("basedrum: stopped", file=sys.stderr)
+            return TERMINATED if stop.args[:1] == (signal.SIGTERM,) else INTERRUPTED
         except Exception as error:
             if debug:
                 raise
@@ -102,7 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"basedrum {__version__}")
     parser.add_argument("--debug", action="store_true", help="show a traceback where something fails")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
-    for build in (_generate_options,):
+    for build in (_generate_options, _prepare_options, _train_options):
         build(verbs)
     return parser
 
@@ -212,3 +213,101 @@ def _tell(written) -> None:
         f"{printable(written.source.name)}: bass: track {bass.index + 1}{name}, {len(bass.notes)} notes; "
         f"{played.num_bars} bars; drums (seed {played.seed}) written to {printable(written.path)}"
     )
+
+
+def _prepare_options(verbs) -> None:
+    parser = _verb(verbs, "prepare", _prepare, "Turn songs with bass and drums into data to train on.")
+    parser.add_argument(
+        "sources", nargs="+", metavar="SOURCE", help="folders, MIDI files, LPD .npz files, .zip or .tar(.gz, .xz) archives"
+    )
+    parser.add_argument("-o", "--output", required=True, metavar="DATA", help="the folder to write")
+    parser.add_argument(
+        "--songs", metavar="CSV", help="labels by file name (column id or path): split, style, source, genre, group"
+    )
+    parser.add_argument("--seed", type=_number(int, 0, 2**63 - 1), default=0, metavar="N", help="of the split (default: 0)")
+    parser.add_argument("--workers", type=_number(int, 1, 1024), metavar="N", help="processes, 1 to 1024 (default: one a core)")
+    parser.add_argument(
+        "--cap",
+        action="append",
+        type=_share,
+        metavar="NAME=SHARE",
+        help="largest share (0 to 1) of a source, genre or style in what is drawn; may be repeated (default: built in)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _share(text: str) -> tuple[str, float]:
+    name, _, share = text.partition("=")
+    if not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=SHARE, for example rock=0.3")
+    return name, _number(float, 0, 1, above=True)(share)
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    from basedrum import app
+
+    report = app.prepare(
+        options.sources,
+        options.output,
+        songs_csv=options.songs,
+        seed=options.seed,
+        workers=options.workers,
+        source_caps=dict(options.cap) if options.cap else None,
+        progress=not options.quiet,
+    )
+    say(str(report))
+    say(f"data written to {printable(options.output)}, what was left out to skipped.csv there")
+    return DONE
+
+
+def _train_options(verbs) -> None:
+    parser = _verb(verbs, "train", _train, "Train a drummer; without --data on our own practice songs, offline, in minutes.")
+    parser.add_argument("--data", metavar="DATA", help="a folder that `basedrum prepare` wrote (default: the practice songs)")
+    parser.add_argument("-o", "--output", metavar="RUN", help="the folder of the run (default: runs/PRESET)")
+    parser.add_argument(
+        "--preset",
+        metavar="NAME|FILE",
+        help="modern, quick, classic, classic-wgan, or a TOML file (default: modern; quick without data)",
+    )
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change one value of the preset, for example train.steps=500 or model.lookahead=1; may be repeated",
+    )
+    parser.add_argument("--seed", type=_number(int, 0, 2**31 - 1), metavar="N", help="the same as --set train.seed=N")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in the folder, exactly where it stopped")
+    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _train(options: argparse.Namespace) -> int:
+    from basedrum import app
+
+    seed = [] if options.seed is None else [f"train.seed={options.seed}"]
+    weights = app.train(
+        options.output,
+        options.data,
+        preset=options.preset,
+        settings=[*options.settings, *seed],
+        resume=options.resume,
+        device=options.device,
+        progress=not options.quiet,
+        on_start=_tell_config,
+    )
+    say(f"drummer written to {printable(weights)}, play it with: basedrum generate IN.mid --model {printable(weights)}")
+    return DONE
+
+
+def _tell_config(config, dataset) -> None:
+    """Print the resolved config and what there is to learn from."""
+    for section, values in config.to_dict().items():
+        say(f"[{section}] " + ", ".join(f"{key} = {_short(value)}" for key, value in values.items()))
+    phrases = ", ".join(f"{split} {len(dataset.rows(split))}" for split in ("train", "valid", "test"))
+    say(f"data: {len(dataset.songs)} songs, phrases: {phrases}")
+
+
+def _short(value: object) -> str:
+    return f"{len(value)} names" if isinstance(value, list | tuple) and len(value) > 3 else str(value)
