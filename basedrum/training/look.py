@@ -78,4 +78,4 @@ class Look:
 
         bass = self.batch.condition.bass[:PICTURED_PHRASES].numpy() > 0
         pairs = [(BassRoll.from_array(b), DrumRoll.from_kit(d)) for b, d in zip(bass, hits, strict=False)]
-        draw_phrases([p[0] for p in pairs], [p[1] for p in pairs], self.pictures / f"step{step:07d}.png")
+        draw_phrases(pairs, self.pictures / f"step{step:07d}.png")
