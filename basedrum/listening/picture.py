@@ -1,7 +1,7 @@
 """Pictures: the bass roll above the drum grid, in rows of a few bars, readable at a glance and in print.
 
 Notes of the bass begin with a dark block (the onset) and go on in a pale one (the sustain). Drum hits are squares on named
-rows, the louder the darker; kick hits that fall together with a bass onset are ringed, since that is what one looks for.
+rows, the louder the darker; a kick that falls together with a bass onset has a white dot, since that is what one looks for.
 
 Conventions: rolls are (M * 16, 72), drums a `DrumRoll`, kit hits (M * 16, 12) bool or kit velocities (M * 16, 12) 0..127.
 matplotlib is imported inside the functions, figures are made without pyplot, so nothing global changes.
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MEASURES_PER_ROW = 4
 MOST_MEASURES = 64
+PITCH_HEIGHT, VOICE_HEIGHT = 0.11, 0.19  # inches a row
+LEGEND = "dark: a note begins · pale: it sounds on · shade of a hit: velocity · white dot: kick and bass together"
 INK, PALE_INK = "#1f3a5f", "#a9bdd6"
 DRUM_INK, KICK_INK = "#7a3b2e", "#1f3a5f"
 BAR_LINE, BEAT_LINE, ROW_LINE = "#555555", "#d4d4d4", "#ececec"
@@ -74,22 +75,25 @@ def draw(
     if not 0 <= first_measure < total or num_measures < 1:
         raise ValueError(f"measures {first_measure} to {first_measure + num_measures} of a roll of {total}")
     measures = range(first_measure, min(first_measure + min(num_measures, MOST_MEASURES), total))
-    rows = [measures[i : i + MEASURES_PER_ROW] for i in range(0, len(measures), MEASURES_PER_ROW)]
+    per_row, full_width = (4, 12.0) if len(measures) <= 16 else (8, 18.0)
+    rows = [measures[i : i + per_row] for i in range(0, len(measures), per_row)]
     span = slice(measures[0] * STEPS_PER_MEASURE, (measures[-1] + 1) * STEPS_PER_MEASURE)
     pitches, voices = _pitch_range(bass[span]), _sounding(velocities[span])
 
     head = 0.45 if title else 0.1
-    bass_height, drum_height = 0.11 * len(pitches), 0.19 * len(voices)
+    bass_height, drum_height = PITCH_HEIGHT * len(pitches), VOICE_HEIGHT * len(voices)
     row_height = bass_height + drum_height + 0.5
-    figure = _new_figure(12.0, head + row_height * len(rows) + 0.05)
+    figure = _new_figure(full_width, head + row_height * len(rows) + 0.05)
     if title:
-        figure.text(0.012, 1 - 0.26 / figure.get_figheight(), title, fontsize=13, weight="bold", color="#222222", va="center")
-    for i, row in enumerate(rows):
-        top = head + i * row_height + 0.2
-        layout = _Layout(row, grid)
-        width = layout.width / (MEASURES_PER_ROW * STEPS_PER_MEASURE)
-        roll_axes = _axes_at(figure, 0.95, top, 10.9 * width, bass_height)
-        drum_axes = _axes_at(figure, 0.95, top + bass_height + 0.07, 10.9 * width, drum_height)
+        heading = 1 - 0.26 / figure.get_figheight()
+        figure.text(0.15 / full_width, heading, title, fontsize=13, weight="bold", color="#222222", va="center")
+        figure.text(1 - 0.15 / full_width, heading, LEGEND, fontsize=7.5, color="#777777", va="center", ha="right")
+    layouts = [_Layout(row, grid) for row in rows]
+    inches_per_step = (full_width - 1.1) / max(layout.width for layout in layouts)
+    for i, layout in enumerate(layouts):
+        top, width = head + i * row_height + 0.2, layout.width * inches_per_step
+        roll_axes = _axes_at(figure, 0.95, top, width, bass_height)
+        drum_axes = _axes_at(figure, 0.95, top + bass_height + 0.07, width, drum_height)
         _draw_bass(roll_axes, bass, layout, pitches)
         _draw_drums(drum_axes, velocities, bass.hits, layout, voices)
         layout.number(roll_axes)
@@ -149,7 +153,8 @@ class _Layout:
         self.lefts = np.concatenate([[0], np.cumsum(steps)])[:-1]
         self.width = int(sum(steps))
         self.bar_lines = [(int(x), int(bar) + 1) for x, bar, starts in zip(self.lefts, bars, first, strict=True) if starts]
-        self.beat_lines = [x + b for x, s in zip(self.lefts, steps, strict=True) for b in range(0, int(s), STEPS_PER_BEAT)]
+        beats = [_beat_steps(m, grid) for m in measures]
+        self.beat_lines = [x + b for x, s, beat in zip(self.lefts, steps, beats, strict=True) for b in range(0, int(s), beat)]
         self.steps = np.concatenate([m * STEPS_PER_MEASURE + np.arange(s) for m, s in zip(measures, steps, strict=True)])
 
     def prepare(self, axes: Axes, num_rows: int) -> None:
@@ -177,14 +182,16 @@ def _draw_bass(axes: Axes, bass: BassRoll, layout: _Layout, pitches: list[int], 
     rows = [p - LOWEST_PITCH for p in pitches]
     onset, sustain = bass.onset[layout.steps][:, rows], bass.sustain[layout.steps][:, rows]
     black = [i for i, p in enumerate(pitches) if p % 12 in (1, 3, 6, 8, 10)]
-    _boxes(axes, [(0, i) for i in black], ["#f4f4f4"] * len(black), layout.width, 1.0, zorder=-1)
+    _boxes(axes, [(0, i) for i in black], ["#f4f4f4"] * len(black), layout.width, 1.0, left=0, zorder=-1)
     held = np.argwhere(sustain & ~onset)
     struck = np.argwhere(onset)
-    _boxes(axes, held, [PALE_INK] * len(held), 1.0, 0.7)
+    _boxes(axes, held, [PALE_INK] * len(held), 1.12, 0.7, left=-0.12)
     _boxes(axes, struck, [INK] * len(struck), 0.86, 0.86)
-    used = [i for i in range(len(pitches)) if sustain[:, i].any()]
-    named = [i for i, p in enumerate(pitches) if p % 12 == 0] if len(used) > 7 or not used else used
-    named = named if len(named) > 1 else sorted({*named, *used[:: max(1, len(used) // 4)]})
+    points_per_row = 72 * axes.get_position().height * axes.figure.get_figheight() / len(pitches)
+    named: list[int] = []
+    for i in np.argsort(-onset.sum(axis=0), kind="stable"):  # the notes played most get their names first
+        if onset[:, i].any() and all(abs(i - other) * points_per_row >= font for other in named):
+            named.append(int(i))
     axes.set_yticks([i + 0.5 for i in named], [_note_name(pitches[i]) for i in named], fontsize=font, color="#333333")
 
 
@@ -199,29 +206,40 @@ def _draw_drums(
     if kit.KICK in voices:
         row = voices.index(kit.KICK)
         together = np.flatnonzero((loud[:, row] > 0) & bass_hits[layout.steps])
-        axes.scatter(together + 0.5, np.full(len(together), row + 0.5), s=6, color="white", linewidths=0, zorder=6)
+        axes.scatter(together + 0.45, np.full(len(together), row + 0.5), s=6, color="white", linewidths=0, zorder=6)
     axes.set_yticks([i + 0.5 for i in range(len(voices))], [kit.VOICES[v] for v in voices], fontsize=font)
     for label, voice in zip(axes.get_yticklabels(), voices, strict=True):
         label.set_color("#333333" if loud[:, voices.index(voice)].any() else "#bbbbbb")
 
 
-def _boxes(axes: Axes, cells: Sequence, colours: list, width: float, height: float, zorder: float = 3) -> None:
-    """Draw one box for each (column, row) cell, its left edge just inside the cell."""
+def _boxes(
+    axes: Axes, cells: Sequence, colours: list, width: float, height: float, left: float = 0.05, zorder: float = 3
+) -> None:
+    """Draw one box for each (column, row) cell, its left edge `left` of the cell's own."""
     from matplotlib.collections import PolyCollection
 
     if not len(cells):
         return
-    left = np.asarray(cells, dtype=float)[:, 0] + (0.05 if width < 1 else 0.0)
-    top = np.asarray(cells, dtype=float)[:, 1] + (1 - height) / 2
-    corners = np.stack([left, top, left + width, top, left + width, top + height, left, top + height], axis=1)
+    x = np.asarray(cells, dtype=float)[:, 0] + left
+    y = np.asarray(cells, dtype=float)[:, 1] + (1 - height) / 2
+    corners = np.stack([x, y, x + width, y, x + width, y + height, x, y + height], axis=1)
     axes.add_collection(PolyCollection(corners.reshape(-1, 4, 2), facecolors=colours, linewidths=0, zorder=zorder))
 
 
 def _shade(colour: str, velocity: float) -> tuple[float, float, float]:
     """The colour at full strength for velocity 127, paler for quieter hits, never white."""
-    strength = 0.2 + 0.8 * min(float(velocity), 127.0) / 127.0
+    strength = 0.18 + 0.82 * (min(float(velocity), 127.0) / 127.0) ** 1.5
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     return tuple(1 - strength * (1 - c) for c in channels)
+
+
+def _beat_steps(measure: int, grid: Grid | None) -> int:
+    """The steps of a beat in a measure: a dotted quarter in 6/8, 9/8 and 12/8, else a quarter."""
+    if grid is None or measure >= grid.num_measures:
+        return STEPS_PER_BEAT
+    before = [s for s in grid.time_signatures if s[0] <= grid.measure_ticks[measure]]
+    compound = before and before[-1][2] == 8 and before[-1][1] % 3 == 0
+    return 6 if compound else STEPS_PER_BEAT
 
 
 def _kit_velocities(drums: DrumRoll | np.ndarray) -> np.ndarray:
