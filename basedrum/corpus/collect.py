@@ -26,7 +26,7 @@ from tqdm import tqdm
 from basedrum.corpus.duplicates import find_families
 from basedrum.corpus.phrases import FORMAT, SPLITS, DatasetWriter
 from basedrum.corpus.shards import Shard, Task, fingerprints_of, make_shard, read_shard
-from basedrum.corpus.sources import Item, iterate_items
+from basedrum.corpus.sources import Item, iterate_items, stem_of
 from basedrum.corpus.splits import DEFAULT_CAPS, STYLES, Labels, capped_weights, split_of_hash
 from basedrum.errors import DataError, printable
 from basedrum.files import write_atomic
@@ -237,7 +237,7 @@ def _song_table(songs, number, shards: list[Shard], families, labels: Labels, se
         split = label.split or by_label.get(groups[i]) or SPLITS[split_of_hash(by_hash[groups[i]], seed)]
         table.append(
             {
-                "id": songs[number[i]].rsplit("/", 1)[-1].rsplit(".", 1)[0],
+                "id": stem_of(songs[number[i]]),
                 "path": songs[number[i]],
                 "source": label.source,
                 "style": label.style,

@@ -40,11 +40,11 @@ class Fingerprint:
 
 def fingerprints(batch: Batch) -> list[Fingerprint]:
     """Return the fingerprint of each song of the batch."""
-    song, cells = batch.bass_song, batch.bass_cells
+    song, cells = batch.bass.song, batch.bass.cells
     if not len(song):
         return [Fingerprint(0, np.zeros(0, np.uint64)) for _ in batch.pairs]
     new = np.flatnonzero(np.concatenate([[True], (np.diff(cells) != 0) | (np.diff(song) != 0)]))
-    pitches = np.minimum.reduceat(batch.bass_pitches, new)  # the lowest note of each onset
+    pitches = np.minimum.reduceat(batch.bass.pitches, new)  # the lowest note of each onset
     song, cells = song[new], cells[new]
     measure, step = cells // STEPS_PER_MEASURE, cells % STEPS_PER_MEASURE
     interval = np.diff(pitches, prepend=pitches[:1]) + _INTERVALS // 2

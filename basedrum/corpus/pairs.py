@@ -9,7 +9,8 @@ Conventions: a *cell* is measure * 16 + step, counted from the first measure of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,15 +19,26 @@ from basedrum.music.notes import Notes
 from basedrum.music.rolls import LOWEST_PITCH, NUM_PITCHES
 
 
+class Part(NamedTuple):
+    """Notes of one part, sorted by start: (N,) integers of any width."""
+
+    starts: np.ndarray
+    ends: np.ndarray
+    pitches: np.ndarray
+
+    @classmethod
+    def of(cls, notes: Notes) -> Part:
+        return cls(notes.start_ticks, notes.end_ticks, notes.pitches)
+
+
 @dataclass(frozen=True)
 class Pair:
-    """Bass and drums of one song; `bar_shift_steps` moves its bar lines later by so many sixteenths (0: as written)."""
+    """Bass and drums of one song."""
 
     name: str
     grid: Grid
-    bass: Notes
-    drums: Notes
-    bar_shift_steps: int = 0
+    bass: Part
+    drums: Part
 
 
 def uniform_measure_steps(grid: Grid) -> int:
@@ -36,120 +48,130 @@ def uniform_measure_steps(grid: Grid) -> int:
         return STEPS_PER_MEASURE
     first, numerator, denominator = signatures[0]
     steps, rest = divmod(16 * numerator, denominator)
-    if first > 0 and (numerator, denominator) != (4, 4):
+    if rest or not 1 <= steps <= STEPS_PER_MEASURE or (first > 0 and (numerator, denominator) != (4, 4)):
         return 0
-    if rest or not 1 <= steps <= STEPS_PER_MEASURE:
-        return 0
-    for tick, num, den in signatures:
-        same = num == numerator and den == denominator
-        if not same or tick * STEPS_PER_BEAT % (steps * grid.ticks_per_quarter):
+    for tick, *metre in signatures:
+        if metre != [numerator, denominator] or tick * STEPS_PER_BEAT % (steps * grid.ticks_per_quarter):
             return 0
     return steps
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Notes of S songs end to end, each part sorted by song, then start.
+class Line:
+    """One part of all songs of a batch, end to end, sorted by song, then start.
 
     Attributes:
-        pairs: the S songs.
+        song, ticks, cells, pitches: (N,) number of the song, start tick, cell of the start, MIDI pitch.
+        end_cells: (N,) the cell at which the note ends, at least one past its start.
+        bounds: (S + 1,) where each song's notes begin and end.
+    """
+
+    song: np.ndarray
+    ticks: np.ndarray
+    cells: np.ndarray
+    pitches: np.ndarray
+    end_cells: np.ndarray
+    bounds: np.ndarray
+
+
+@dataclass(frozen=True)
+class Batch:
+    """S songs, quantised against their own bars.
+
+    Attributes:
+        pairs: the songs.
         measure_steps: (S,) steps of every measure of a song, 0 where its metre changes.
-        drum_song, drum_ticks, drum_cells, drum_pitches: (D,) int64, pitches 24..95 only.
-        bass_song, bass_ticks, bass_cells, bass_end_cells, bass_pitches: (B,) int64.
-        bounds: per part, (S + 1,) where each song's notes begin and end.
+        bar_shift_steps: (S,) by how many sixteenths its bar lines were moved later than written.
+        bass, drums: their notes; of the drums those on pitches 24..95.
     """
 
     pairs: Sequence[Pair]
     measure_steps: np.ndarray
-    drum_song: np.ndarray
-    drum_ticks: np.ndarray
-    drum_cells: np.ndarray
-    drum_pitches: np.ndarray
-    drum_bounds: np.ndarray
-    bass_song: np.ndarray
-    bass_ticks: np.ndarray
-    bass_cells: np.ndarray
-    bass_end_cells: np.ndarray
-    bass_pitches: np.ndarray
-    bass_bounds: np.ndarray
+    bar_shift_steps: np.ndarray
+    bass: Line
+    drums: Line
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     @classmethod
     def of(cls, pairs: Sequence[Pair]) -> Batch:
-        """Lay songs side by side and quantise all their notes against their own bars."""
-        steps = np.asarray([uniform_measure_steps(p.grid) for p in pairs], dtype=np.int64)
-        drum_song, drum_ticks, drum_pitches = _laid([p.drums for p in pairs])
-        inside = (drum_pitches >= LOWEST_PITCH) & (drum_pitches < LOWEST_PITCH + NUM_PITCHES)
-        drum_song, drum_ticks, drum_pitches = drum_song[inside], drum_ticks[inside], drum_pitches[inside]
-        bass_song, bass_ticks, bass_pitches = _laid([p.bass for p in pairs])
-        bass_ends = np.concatenate([p.bass.end_ticks for p in pairs]) if pairs else np.zeros(0, np.int64)
-        per_song = _PerSong.of(pairs, steps)
-        drum_bounds = np.searchsorted(drum_song, np.arange(len(pairs) + 1))
-        bass_bounds = np.searchsorted(bass_song, np.arange(len(pairs) + 1))
-        drum_cells, bass_cells, bass_end_cells = (
-            per_song.cells(song, ticks)
-            for song, ticks in ((drum_song, drum_ticks), (bass_song, bass_ticks), (bass_song, bass_ends))
+        """Lay songs side by side and quantise all their notes."""
+        metres = _Metres.of(pairs)
+        bass = _line(pairs, [p.bass for p in pairs], metres, kit_only=False)
+        drums = _line(pairs, [p.drums for p in pairs], metres, kit_only=True)
+        return cls(pairs, metres.measure_steps, np.zeros(len(pairs), np.int64), bass, drums)
+
+    def with_bars_shifted(self, shift_steps: np.ndarray) -> Batch:
+        """Move the bar lines of each song later by (S,) steps, 0..15; only songs of 16-step measures may be moved.
+
+        A moved song begins one measure earlier, so that nothing falls before measure 0.
+        """
+        shift_steps = np.asarray(shift_steps)
+        if not shift_steps.any():
+            return self
+        moved = np.where(shift_steps > 0, STEPS_PER_MEASURE - shift_steps, 0)
+        bass, drums = (
+            replace(line, cells=line.cells + moved[line.song], end_cells=line.end_cells + moved[line.song])
+            for line in (self.bass, self.drums)
         )
-        for i in np.flatnonzero(steps == 0):
-            grid, drums, bass = pairs[i].grid, slice(*drum_bounds[i : i + 2]), slice(*bass_bounds[i : i + 2])
-            measure, step, _ = grid.locate(np.concatenate([drum_ticks[drums], bass_ticks[bass], bass_ends[bass]]))
-            cells = measure * STEPS_PER_MEASURE + step
-            num_drums, num_bass = drums.stop - drums.start, bass.stop - bass.start
-            drum_cells[drums] = cells[:num_drums]
-            bass_cells[bass] = cells[num_drums : num_drums + num_bass]
-            bass_end_cells[bass] = cells[num_drums + num_bass :]
-        last_ticks = np.asarray([p.grid.ticks_per_step for p in pairs]) / 2
-        last_ticks = per_song.last_ticks - last_ticks
-        bass_end_cells = np.maximum(bass_end_cells, bass_cells + 1)
-        bass_end_cells = np.where(bass_ends >= last_ticks[bass_song], per_song.end_cells[bass_song], bass_end_cells)
-        return cls(
-            pairs, steps, drum_song, drum_ticks, drum_cells, drum_pitches, drum_bounds,
-            bass_song, bass_ticks, bass_cells, bass_end_cells, bass_pitches, bass_bounds,
-        )  # fmt: skip
+        return replace(self, bar_shift_steps=shift_steps, bass=bass, drums=drums)
 
 
-def _laid(parts: list[Notes]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(song, start tick, pitch) of all notes of all songs."""
-    song = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    if not parts:
-        return song, np.zeros(0, np.int64), np.zeros(0, np.int64)
-    return song, np.concatenate([p.start_ticks for p in parts]), np.concatenate([p.pitches for p in parts])
-
-
-@dataclass(frozen=True)
-class _PerSong:
-    """What quantising needs of each song, as arrays (S,)."""
+class _Metres(NamedTuple):
+    """What quantising needs of each song: (S,) steps a tick, steps a measure (0: changing), last tick and last cell."""
 
     steps_per_tick: np.ndarray
-    steps: np.ndarray
-    shift: np.ndarray
-    last_step: np.ndarray
-    last_ticks: np.ndarray
-    end_cells: np.ndarray
+    measure_steps: np.ndarray
+    last_tick: np.ndarray
+    last_cell: np.ndarray
 
     @classmethod
-    def of(cls, pairs: Sequence[Pair], steps: np.ndarray) -> _PerSong:
-        ticks_per_quarter = np.asarray([p.grid.ticks_per_quarter for p in pairs], dtype=np.float64)
+    def of(cls, pairs: Sequence[Pair]) -> _Metres:
+        steps = np.asarray([uniform_measure_steps(p.grid) for p in pairs], dtype=np.int64)
+        steps_per_tick = STEPS_PER_BEAT / np.asarray([p.grid.ticks_per_quarter for p in pairs], dtype=np.float64)
         safe = np.maximum(steps, 1)
-        bar_ticks = ticks_per_quarter / STEPS_PER_BEAT * safe
-        measures = np.ceil(np.asarray([max(p.grid.end_tick, 1) for p in pairs]) / bar_ticks - 1e-9).astype(np.int64)
-        shift = np.asarray([p.bar_shift_steps for p in pairs], dtype=np.int64)
-        shift = np.where(shift != 0, safe - shift, 0)  # one measure early, so that no note falls before measure 0
-        last_step = measures * safe - 1
-        last_ticks, end_cells = measures * bar_ticks, _step_to_cell(last_step + shift, safe) + 1
+        end_ticks = np.asarray([max(p.grid.end_tick, 1) for p in pairs], dtype=np.int64)
+        measures = np.ceil(end_ticks * steps_per_tick / safe - 1e-9).astype(np.int64)
+        last_tick = measures * safe / steps_per_tick
+        last_cell = (measures - 1) * STEPS_PER_MEASURE + safe - 1
         for i in np.flatnonzero(steps == 0):
             grid = pairs[i].grid
-            last_ticks[i] = grid.last_tick
-            end_cells[i] = (grid.num_measures - 1) * STEPS_PER_MEASURE + grid.measure_steps[-1]
-        return cls(STEPS_PER_BEAT / ticks_per_quarter, safe, shift, last_step, last_ticks, end_cells)
-
-    def cells(self, song: np.ndarray, ticks: np.ndarray) -> np.ndarray:
-        """The cell of each note in songs of one metre: what `Grid.locate` answers, for many songs at once."""
-        step = (ticks * self.steps_per_tick[song] + 0.5).astype(np.int64)
-        return _step_to_cell(np.minimum(step, self.last_step[song]) + self.shift[song], self.steps[song])
+            last_tick[i] = grid.last_tick
+            last_cell[i] = (grid.num_measures - 1) * STEPS_PER_MEASURE + grid.measure_steps[-1] - 1
+        return cls(steps_per_tick, steps, last_tick, last_cell)
 
 
-def _step_to_cell(step: np.ndarray, measure_steps: np.ndarray) -> np.ndarray:
-    return step + step // measure_steps * (STEPS_PER_MEASURE - measure_steps)
+def _line(pairs: Sequence[Pair], parts: Sequence[Part], metres: _Metres, kit_only: bool) -> Line:
+    """Lay one part of all songs end to end; `kit_only` leaves out what no kit has and does not ask where notes end."""
+    song = np.repeat(np.arange(len(parts)), [len(part.starts) for part in parts])
+    nothing = np.zeros(0, np.int64)
+    ticks = np.concatenate([nothing, *(part.starts for part in parts)])
+    ends = np.concatenate([nothing, *(part.ends for part in parts)])
+    pitches = np.concatenate([nothing, *(part.pitches for part in parts)])
+    if kit_only:
+        inside = (pitches >= LOWEST_PITCH) & (pitches < LOWEST_PITCH + NUM_PITCHES)
+        if not inside.all():
+            song, ticks, pitches = song[inside], ticks[inside], pitches[inside]
+    bounds = np.searchsorted(song, np.arange(len(parts) + 1))
+    cells = _cells(pairs, song, ticks, bounds, metres)
+    if kit_only:
+        return Line(song, ticks, cells, pitches, cells + 1, bounds)
+    end_cells = np.maximum(_cells(pairs, song, ends, bounds, metres), cells + 1)
+    runs_out = ends >= (metres.last_tick - 0.5 / metres.steps_per_tick)[song]
+    end_cells = np.where(runs_out, metres.last_cell[song] + 1, end_cells)
+    return Line(song, ticks, cells, pitches, end_cells, bounds)
+
+
+def _cells(pairs: Sequence[Pair], song: np.ndarray, ticks: np.ndarray, bounds: np.ndarray, metres: _Metres) -> np.ndarray:
+    """The cell of each tick: what `Grid.locate` answers, song by song only where the metre changes."""
+    cells = (ticks * metres.steps_per_tick[song] + 0.5).astype(np.int64)
+    if ((metres.measure_steps != STEPS_PER_MEASURE) & (metres.measure_steps > 0)).any():
+        size = np.maximum(metres.measure_steps, 1)[song]
+        cells += cells // size * (STEPS_PER_MEASURE - size)
+    cells = np.minimum(cells, metres.last_cell[song])
+    for i in np.flatnonzero(metres.measure_steps == 0):
+        notes = slice(bounds[i], bounds[i + 1])
+        measure, step, _ = pairs[i].grid.locate(ticks[notes])
+        cells[notes] = measure * STEPS_PER_MEASURE + step
+    return cells

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from basedrum.music.grid import STEPS_PER_MEASURE
 
 SONGS_PER_BATCH = 64
 MEASURES_PER_BATCH = 12_000
+MIN_LABEL_GAIN = 0.25  # of a CSV's own phase_gain, which has another scale than ours
 PARSER_SAMPLE = 8
 """Every so many songs are parsed once more, bare, to state the parser's own speed on the same bytes in the same run."""
 
@@ -103,59 +104,49 @@ def _batches(pairs: list[tuple[int, Pair]]) -> list[list[tuple[int, Pair]]]:
 
 
 def _batch(part: list[tuple[int, Pair]], labels: Sequence[Label], skipped: list) -> tuple[np.ndarray, list, Windows]:
+    """Filter and cut some songs: the song table of those with phrases, their spans, and the phrases."""
     batch = Batch.of([pair for _, pair in part])
     reasons = filters.unfit(batch)
     phase, gain = filters.bar_phase(batch)
-    fit: list[tuple[int, Pair]] = []
-    for i, (number, pair) in enumerate(part):
+    shifts = np.zeros(len(part), np.int64)
+    for i, (number, _) in enumerate(part):
         label = labels[number]
-        shift, doubt = (int(phase[i]), gain[i] >= filters.MIN_PHASE_GAIN)
+        shift, is_doubtful = int(phase[i]), gain[i] >= filters.MIN_PHASE_GAIN
         if label.bar_shift_steps is not None:
-            shift, doubt = label.bar_shift_steps, label.phase_gain >= 0.25
-        if reasons[i]:
-            skipped.append((number, reasons[i]))
-        elif shift and doubt:
-            skipped.append((number, "bar lines do not fit the drums"))
-        else:
-            fit.append((number, pair))
-    if len(fit) < len(part):
-        batch = Batch.of([pair for _, pair in fit])
-    windows, prints = cut_windows(batch), fingerprints(batch)
-    phrases = np.bincount(windows.index["song"], minlength=len(fit))
-    songs = np.zeros(len(fit), SONG_DTYPE)
-    for i, (number, pair) in enumerate(fit):
-        songs[i] = (number, prints[i].tune, pair.bar_shift_steps, len(prints[i].spans), phrases[i])
+            shift, is_doubtful = label.bar_shift_steps, label.phase_gain >= MIN_LABEL_GAIN
+        if not reasons[i] and shift and is_doubtful:
+            if shift == filters.TRUSTED_PHASE and batch.measure_steps[i] == STEPS_PER_MEASURE:
+                shifts[i] = shift
+            else:
+                reasons[i] = "bar lines do not fit the drums"
+    batch = batch.with_bars_shifted(shifts)
+    windows, prints = cut_windows(batch, np.asarray([not reason for reason in reasons])), fingerprints(batch)
+    phrases = np.bincount(windows.index["song"], minlength=len(part))
+    songs = np.zeros(len(part), SONG_DTYPE)
+    for i, (number, _) in enumerate(part):
         if not phrases[i]:
-            skipped.append((number, "no four measures with bass and drums"))
-    return songs, [p.spans for p in prints], windows
+            skipped.append((number, reasons[i] or "no four measures with bass and drums"))
+        songs[i] = (number, prints[i].tune, shifts[i], len(prints[i].spans), phrases[i])
+    kept = np.flatnonzero(phrases)
+    windows.index["song"] = (np.cumsum(phrases > 0) - 1)[windows.index["song"]]
+    return songs[kept], [prints[i].spans for i in kept], windows
 
 
 def _joined(done: list[tuple[np.ndarray, list, Windows]]) -> tuple[np.ndarray, np.ndarray, Windows]:
     """Lay batches end to end: songs and rows count on; songs without phrases are left out."""
-    indexes, songs_before, rows_before = [], 0, 0
-    for songs, _, windows in done:
-        kept = np.cumsum(songs["phrases"] > 0) - 1
-        index = windows.index.copy()
-        index["song"] = kept[index["song"]] + songs_before
-        for link in ("previous", "next"):
-            index[link] = np.where(index[link] >= 0, index[link] + rows_before, -1)
-        indexes.append(index)
-        songs_before += int((songs["phrases"] > 0).sum())
-        rows_before += len(index)
-    songs = np.concatenate([np.zeros(0, SONG_DTYPE), *(s for s, _, _ in done)])
-    spans = [span for _, parts, _ in done for span in parts]
-    kept = np.flatnonzero(songs["phrases"] > 0)
-    order = kept[np.argsort(songs["item"][kept], kind="stable")]
-    if not np.array_equal(order, kept):
-        raise AssertionError("songs of a shard left their order")
     empty = cut_windows(Batch.of([]))
-    windows = Windows(
-        np.concatenate([empty.bass, *(w.bass for _, _, w in done)]),
-        np.concatenate([empty.drums, *(w.drums for _, _, w in done)]),
-        np.concatenate([empty.index, *indexes]),
-        np.concatenate([empty.keys, *(w.keys for _, _, w in done)]),
-    )
-    return songs[kept], np.concatenate([np.zeros(0, np.uint64), *(spans[i] for i in kept)]), windows
+    songs_before = rows_before = 0
+    for songs, _, windows in done:
+        index = windows.index
+        index["song"] += songs_before
+        for link in ("previous", "next"):
+            index[link][index[link] >= 0] += rows_before
+        songs_before += len(songs)
+        rows_before += len(index)
+    songs = np.concatenate([np.zeros(0, SONG_DTYPE), *(songs for songs, _, _ in done)])
+    spans = np.concatenate([np.zeros(0, np.uint64), *(each for _, parts, _ in done for each in parts)])
+    columns = (np.concatenate([getattr(w, f.name) for w in (empty, *(w for _, _, w in done))]) for f in fields(Windows))
+    return songs, spans, Windows(*columns)
 
 
 def write_shard(path: Path, shard: Shard) -> None:

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from basedrum.errors import DataError, printable
 
@@ -42,11 +42,17 @@ class Item:
 
     @property
     def name(self) -> str:
-        return PurePosixPath(self.path).stem
+        return stem_of(self.path)
 
     @property
     def is_lpd(self) -> bool:
         return self.path.lower().endswith(LPD_SUFFIX)
+
+
+def stem_of(path: str) -> str:
+    """Return the file's name of a path with forward slashes, without its suffix."""
+    name = path.rpartition("/")[2]
+    return name.rpartition(".")[0] or name
 
 
 def iterate_items(sources: Sequence[str | os.PathLike]) -> Iterator[Item]:
@@ -73,7 +79,7 @@ def iterate_items(sources: Sequence[str | os.PathLike]) -> Iterator[Item]:
 
 def _is_song(name: str) -> bool:
     lower = name.lower()
-    return lower.endswith((*MIDI_SUFFIXES, LPD_SUFFIX)) and not PurePosixPath(lower).name.startswith("._")
+    return lower.endswith((*MIDI_SUFFIXES, LPD_SUFFIX)) and not lower.rpartition("/")[2].startswith("._")
 
 
 def _read(path: Path) -> bytes | None:

@@ -11,11 +11,11 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 import numpy as np
 
 from basedrum.corpus.phrases import SPLITS
+from basedrum.corpus.sources import stem_of
 from basedrum.errors import DataError, printable
 
 SHARES = (0.90, 0.05, 0.05)
@@ -43,7 +43,7 @@ class Labels:
         self._rows = dict(rows or {})
 
     def of(self, path: str) -> Label:
-        return self._rows.get(path) or self._rows.get(PurePosixPath(path).stem) or Label()
+        return self._rows.get(path) or self._rows.get(stem_of(path)) or Label()
 
     @classmethod
     def read(cls, path: str | os.PathLike, styles: Sequence[str] = STYLES) -> Labels:

@@ -18,7 +18,6 @@ from basedrum.music.rolls import LOWEST_PITCH, NUM_PITCHES, fold_octaves
 
 MIN_SHARED_MEASURES = 3
 PACKED_PITCHES = NUM_PITCHES // 8
-MAX_SUSTAINED_STEPS = 4_000_000
 
 INDEX_DTYPE = np.dtype(
     [
@@ -49,35 +48,34 @@ class Windows:
     keys: np.ndarray
 
 
-def cut_windows(batch: Batch) -> Windows:
-    """Return the phrases of all songs of the batch."""
+def cut_windows(batch: Batch, fit: np.ndarray | None = None) -> Windows:
+    """Return the phrases of the songs of the batch that are `fit` (S,) bool; None: of all."""
     first, last = _sounding_span(batch)
     num_phrases = np.maximum(last + 1 - first, 0) // MEASURES_PER_PHRASE
+    if fit is not None:
+        num_phrases = np.where(fit, num_phrases, 0)
     offsets = np.concatenate([[0], np.cumsum(num_phrases)])
     total = int(offsets[-1])
     song = np.repeat(np.arange(len(batch)), num_phrases)
-    number = np.arange(total) - offsets[song]
-    measure = first[song] + number * MEASURES_PER_PHRASE
+    measure = first[song] + (np.arange(total) - offsets[song]) * MEASURES_PER_PHRASE
     measure_steps = _measure_steps(batch, song, measure)
 
-    row_bounds = offsets * STEPS_PER_PHRASE  # steps of all phrases end to end
-    origin = row_bounds[:-1] - first * STEPS_PER_MEASURE
+    bounds = offsets * STEPS_PER_PHRASE  # the steps of all phrases end to end
+    origin = bounds[:-1] - first * STEPS_PER_MEASURE
 
-    def at(which: np.ndarray, cells: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def packed(which: np.ndarray, cells: np.ndarray, rows: np.ndarray) -> np.ndarray:
         steps = cells + origin[which]
-        inside = steps < row_bounds[which + 1]
-        return (steps * NUM_PITCHES + rows)[inside]
+        bits = (steps * NUM_PITCHES + rows)[steps < bounds[which + 1]]
+        return _packed(bits, total)
 
-    shape = (total, STEPS_PER_PHRASE, NUM_PITCHES)
-    drums = _packed(at(batch.drum_song, batch.drum_cells, batch.drum_pitches - LOWEST_PITCH), shape)
-    bass_rows = fold_octaves(batch.bass_pitches)
-    onset = _packed(at(batch.bass_song, batch.bass_cells, bass_rows), shape)
-    length = batch.bass_end_cells - batch.bass_cells
-    held = np.repeat(np.arange(len(length)), length)
-    cells = np.arange(len(held)) - np.repeat(np.cumsum(length) - length, length) + batch.bass_cells[held]
-    sustain = _packed(at(batch.bass_song[held], cells, bass_rows[held]), shape)
-    active = np.arange(STEPS_PER_MEASURE) < measure_steps[:, :, None]
-    sustain *= active.reshape(total, STEPS_PER_PHRASE, 1)
+    drums = packed(batch.drums.song, batch.drums.cells, batch.drums.pitches - LOWEST_PITCH)
+    bass_rows = fold_octaves(batch.bass.pitches)
+    onset = packed(batch.bass.song, batch.bass.cells, bass_rows)
+    held, cells = _held_cells(batch, fit)
+    sustain = packed(batch.bass.song[held], cells, bass_rows[held])
+    if (measure_steps < STEPS_PER_MEASURE).any():
+        active = np.arange(STEPS_PER_MEASURE) < measure_steps[:, :, None]
+        sustain *= active.reshape(total, STEPS_PER_PHRASE, 1)
 
     both = _measures_with(drums) & _measures_with(sustain)
     keep = np.flatnonzero(both.sum(axis=1) >= MIN_SHARED_MEASURES)
@@ -101,10 +99,29 @@ def phrase_keys(bass: np.ndarray, drums: np.ndarray) -> np.ndarray:
     return mixed[0] @ _KEY_WORDS[:split] + mixed[1] @ _KEY_WORDS[split:]
 
 
-def _packed(cells: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    roll = np.zeros(shape, bool)
-    roll.reshape(-1)[cells] = True
-    return np.packbits(roll, axis=-1)
+def _held_cells(batch: Batch, fit: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Every cell that a bass note fills: (number of the note, cell)."""
+    length = batch.bass.end_cells - batch.bass.cells
+    if fit is not None:
+        length = np.where(fit[batch.bass.song], length, 0)
+    held = np.repeat(np.arange(len(length)), length)
+    before = batch.bass.cells - (np.cumsum(length) - length)
+    return held, np.arange(len(held)) + before[held]
+
+
+_scratch = np.zeros(0, bool)
+
+
+def _packed(bits: np.ndarray, num_phrases: int) -> np.ndarray:
+    """Pack the cells that are set, counted over all phrases, to (N, 64, 9) uint8."""
+    global _scratch
+    size = num_phrases * STEPS_PER_PHRASE * NUM_PITCHES
+    if len(_scratch) < size:
+        _scratch = np.zeros(size, bool)
+    _scratch[bits] = True  # one scratch for all, wiped where it was written: fresh pages would cost more than the packing
+    packed = np.packbits(_scratch[:size])
+    _scratch[bits] = False
+    return packed.reshape(num_phrases, STEPS_PER_PHRASE, PACKED_PITCHES)
 
 
 def _measures_with(packed: np.ndarray) -> np.ndarray:
@@ -115,7 +132,7 @@ def _measures_with(packed: np.ndarray) -> np.ndarray:
 def _sounding_span(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
     """First and last measure (S,) with an onset; (0, -1) for a song without notes."""
     first, last = np.full(len(batch), np.iinfo(np.int64).max), np.full(len(batch), -1)
-    for cells, bounds in ((batch.drum_cells, batch.drum_bounds), (batch.bass_cells, batch.bass_bounds)):
+    for cells, bounds in ((line.cells, line.bounds) for line in (batch.drums, batch.bass)):
         some = np.flatnonzero(bounds[1:] > bounds[:-1])
         first[some] = np.minimum(first[some], cells[bounds[some]] // STEPS_PER_MEASURE)
         last[some] = np.maximum(last[some], cells[bounds[some + 1] - 1] // STEPS_PER_MEASURE)
@@ -141,8 +158,8 @@ def _tempo(batch: Batch, song: np.ndarray, measure: np.ndarray) -> np.ndarray:
         if len(grid.tempos) == 1 and grid.tempos[0][0] <= 0:
             qpm[rows] = grid.tempos[0][1]
         elif batch.measure_steps[i]:
-            shift = pair.bar_shift_steps - int(batch.measure_steps[i]) if pair.bar_shift_steps else 0
-            qpm[rows] = grid.qpm_at((measure[rows] * batch.measure_steps[i] + shift) * grid.ticks_per_step)
+            earlier = STEPS_PER_MEASURE - batch.bar_shift_steps[i] if batch.bar_shift_steps[i] else 0
+            qpm[rows] = grid.qpm_at((measure[rows] * batch.measure_steps[i] - earlier) * grid.ticks_per_step)
         else:
             qpm[rows] = grid.qpm_at(grid.measure_ticks[measure[rows]])
     return qpm

@@ -305,6 +305,15 @@ def _song_of(score: symusic.core.ScoreTick, data: bytes) -> tuple[Grid, tuple[Tr
             names = names or track_names(data)
             name = names.get(name, name)
         tracks.append(Track(len(tracks), name, part.program, part.is_drum, notes))
+    return grid_of(score, end), tuple(tracks)
+
+
+def grid_of(score: symusic.core.ScoreTick, end: int) -> Grid:
+    """Return the bars and the tempo of a score whose last note ends at tick `end`.
+
+    Raises:
+        MidiError: it is too long, or has too many bars or changes. (Without the file's name.)
+    """
     if end > MAX_BEATS * score.ticks_per_quarter:
         raise MidiError(f"is longer than {MAX_BEATS} beats, give a MIDI file of one song")
     grid = Grid(score.ticks_per_quarter, end, _tempos(score, end), _time_signatures(score, end))
@@ -313,7 +322,7 @@ def _song_of(score: symusic.core.ScoreTick, data: bytes) -> tuple[Grid, tuple[Tr
     has_short = len(signatures) > MAX_BARS // 4 or any(4 * numerator < denominator for _, numerator, denominator in signatures)
     if has_short and grid.num_measures > MAX_BARS:
         raise MidiError(f"has more than {MAX_BARS} bars, give a MIDI file of one song")
-    return grid, tuple(tracks)
+    return grid
 
 
 def _tempos(score: symusic.core.ScoreTick, end: int) -> tuple[tuple[int, float], ...]:
