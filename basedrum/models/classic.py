@@ -74,7 +74,7 @@ class ClassicGenerator(nn.Module):
             hidden = hidden[:, :, : size[0], : size[1]] if hidden.shape[3] >= size[1] else F.pad(hidden, (0, 1))
             if i < len(self.up_norms):
                 hidden = F.relu(self.up_norms[i](hidden))
-        return hidden[:, 0]  # (B, T, P)
+        return hidden[:, 0].float()  # (B, T, P)
 
 
 class ClassicDiscriminator(nn.Module):
@@ -99,4 +99,4 @@ class ClassicDiscriminator(nn.Module):
             maps = F.leaky_relu(layer(maps), SLOPE)
         features = maps.flatten(1)  # (B, 256)
         wished = features + self.wishes(wish_features(condition, len(self.config.styles)))
-        return self.score(wished)[:, 0], features
+        return self.score(wished)[:, 0].float(), features.float()

@@ -45,6 +45,10 @@ class Condition:
     def __len__(self) -> int:
         return len(self.bass)
 
+    def __getitem__(self, which: Tensor) -> Condition:
+        """Return the samples that an index tensor picks."""
+        return Condition(*(getattr(self, f.name)[which] for f in dataclasses.fields(self)))
+
     def to(self, device: torch.device | str) -> Condition:
         fields = {f.name: getattr(self, f.name).to(device, non_blocking=True) for f in dataclasses.fields(self)}
         return Condition(**fields)

@@ -86,7 +86,7 @@ class Discriminator(nn.Module):
         now = F.avg_pool2d(side[:, :, -MEASURES_PER_PHRASE:], (1, 4)).flatten(1)
         bass_view = self.bass_out(torch.cat([now, wish_features(condition, len(self.config.styles))], dim=1))
         score = self.score(features)[:, 0] + (features * bass_view).sum(dim=1) / math.sqrt(FEATURES)
-        return score, features
+        return score.float(), features.float()
 
 
 def measure_distances(measures: Tensor) -> Tensor:

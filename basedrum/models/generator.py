@@ -60,7 +60,7 @@ class Generator(nn.Module):
         maps = self.step_in(torch.cat([maps, f0, along_steps(noise.step)], dim=1)) + self.step_position  # (B, C, M, S)
         maps = self.step_second(self.step_first(maps, steering), steering)
         logits = self.out(F.leaky_relu(maps, SLOPE))  # (B, V, M, S)
-        return logits.permute(0, 2, 3, 1).flatten(1, 2)  # (B, T, V)
+        return logits.permute(0, 2, 3, 1).flatten(1, 2).float()  # (B, T, V)
 
 
 class Encoder(nn.Module):
@@ -88,4 +88,4 @@ class Encoder(nn.Module):
         bar_mean, bar_logvar = self.bar(maps)[..., 0].permute(0, 2, 1).chunk(2, dim=2)  # (B, M, Z)
         hidden = F.leaky_relu(self.hidden(maps.flatten(1)), SLOPE)
         song_mean, song_logvar = self.song(hidden).chunk(2, dim=1)  # (B, Z)
-        return song_mean, song_logvar.clamp(-8, 8), bar_mean, bar_logvar.clamp(-8, 8)
+        return song_mean.float(), song_logvar.float().clamp(-8, 8), bar_mean.float(), bar_logvar.float().clamp(-8, 8)

@@ -23,6 +23,7 @@ else:
     import tomli as tomllib
 
 LOSSES = ("rpgan", "hinge", "wgan-gp", "midinet")
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class TrainConfig:
     sharing: the part of the samples whose measures all share one throw of the dice; the rest share some of it.
     rollout: the part of the samples whose previous drums are the generator's own, so that it learns to follow itself.
     drop_previous, drop_wishes: how often the previous drums, the style and the density are left out.
+    precision: float32, bfloat16 (half as long where the processor has it, worse than useless where not), or auto: bfloat16
+        where the processor has it.
     ema: decay of the averaged generator that is kept.
     evaluate_every, save_every, probe_phrases: steps between two looks at held-out phrases, between two checkpoints, and
         how many phrases a look takes.
@@ -66,7 +69,7 @@ class TrainConfig:
     beta2: float = 0.99
     decay_from: float = 0.6
     gamma: float = 0.1
-    penalty_every: int = 4
+    penalty_every: int = 8
     mismatch: float = 0.1
     mismatch_from: float = 0.5
     reconstruction: float = 0.9
@@ -78,6 +81,7 @@ class TrainConfig:
     rollout: float = 0.5
     drop_previous: float = 0.5
     drop_wishes: float = 0.5
+    precision: str = "auto"
     ema: float = 0.998
     evaluate_every: int = 500
     save_every: int = 500
@@ -86,6 +90,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise ConfigError(f"train.loss {self.loss!r}: unknown, use one of {', '.join(LOSSES)}")
+        if self.precision not in PRECISIONS:
+            raise ConfigError(f"train.precision {self.precision!r}: unknown, use one of {', '.join(PRECISIONS)}")
         at_least_one = ("batch", "critic_steps", "generator_steps", "penalty_every", "reconstruction_every")
         for name in (*at_least_one, "evaluate_every", "save_every", "probe_phrases"):
             if getattr(self, name) < 1:

@@ -54,8 +54,7 @@ class Look:
             if seed == 0:
                 first = self._kit(sample(generator, condition, noise).cpu())
             some = torch.arange(min(VARIETY_PHRASES, len(condition)), device=device)
-            part = type(condition)(*(getattr(condition, name)[some] for name in condition.__dataclass_fields__))
-            answers.append(self._kit(sample(generator, part, noise[some]).cpu()))
+            answers.append(self._kit(sample(generator, condition[some], noise[some]).cpu()))
         figures = self._figures(first)
         figures["variety"] = metrics.variety(np.stack(answers), self.real_drums, self.songs)
         if self.pictures is not None:

@@ -6,6 +6,7 @@ run that was stopped and resumed gives the same weights as one that was not (sam
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
@@ -25,17 +26,19 @@ from basedrum.checkpoint import load_run, save_drummer, save_run
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.errors import TrainingError
 from basedrum.files import write_atomic
-from basedrum.models.families import build_discriminator, build_generator, to_drums
+from basedrum.models.condition import Condition
+from basedrum.models.families import build_discriminator, build_generator
 from basedrum.models.generator import Encoder
 from basedrum.training.batches import Batch, Batches
 from basedrum.training.config import Config
 from basedrum.training.runfolder import RunFolder
 from basedrum.training.step import (
     CriticObjective,
-    GeneratorObjective,
+    GeneratorTurn,
     draw_dice,
     draw_posterior_dice,
     follow_itself,
+    fooling,
 )
 
 CLIP = 1.0
@@ -66,9 +69,10 @@ class Trainer:
         self.averaged = copy.deepcopy(self.generator).requires_grad_(False).eval()
         self.step = 0
         self._feed: Iterator[Batch] | None = None
+        self.halved = train.precision == "bfloat16" or (train.precision == "auto" and _has_bfloat16(device))
         critic = CriticObjective(self.discriminator, train)
-        player = GeneratorObjective(self.generator, self.encoder, train)
-        own = list(player.parameters())
+        self.turn_alone = GeneratorTurn(self.generator, self.encoder)
+        own = list(self.turn_alone.parameters())
         self.warmup_optimizer = torch.optim.AdamW(own, train.warmup_lr, betas=(0.9, 0.98), weight_decay=0.01)
         self.generator_optimizer = torch.optim.Adam(own, train.generator_lr, betas=(train.beta1, train.beta2))
         self.critic_optimizer = torch.optim.Adam(
@@ -76,8 +80,9 @@ class Trainer:
         )
         if world > 1:
             options = {"broadcast_buffers": False, "find_unused_parameters": True}
-            critic, player = DistributedDataParallel(critic, **options), DistributedDataParallel(player, **options)
-        self.critic_objective, self.generator_objective = critic, player
+            critic = DistributedDataParallel(critic, **options)
+        self.critic_objective = critic
+        self.turn = DistributedDataParallel(self.turn_alone, **options) if world > 1 else self.turn_alone
 
     def advance(self) -> dict[str, float]:
         """Play one step. Raises TrainingError, with the players as they were before, on a loss that is not finite."""
@@ -90,6 +95,9 @@ class Trainer:
         self.step += 1
         values = torch.stack([v.detach() for v in losses.values()])
         return dict(zip(losses, values.tolist(), strict=True))
+
+    def _precision(self) -> contextlib.AbstractContextManager:
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.halved)
 
     def _next_batch(self) -> Batch:
         """Return the batch of the step; on a GPU two processes draw ahead, which changes nothing but the time."""
@@ -107,58 +115,77 @@ class Trainer:
 
     def _warm_up(self, batch: Batch, dice: torch.Generator) -> dict[str, Tensor]:
         train = self.config.train
-        kl = train.kl * min(1.0, (self.step + 1) / KL_RAMP_STEPS)
         posterior = draw_posterior_dice(len(batch.drums), self.config.model, dice)
-        losses = self.generator_objective(batch, dice=posterior, kl=kl)
-        self._descend(losses, "generator", self.warmup_optimizer, CLIP, _late_rate(self.step, train.warmup_steps, 0.7))
+        with self._precision():
+            losses = self.turn(batch, posterior=posterior)[1]
+        kl = train.kl * min(1.0, (self.step + 1) / KL_RAMP_STEPS)
+        total = losses["likelihood"] + kl * losses["kl"] if "kl" in losses else losses["likelihood"]
+        self._descend(total, losses, self.warmup_optimizer, CLIP, _late_rate(self.step, train.warmup_steps, 0.7))
         return losses
 
     def _play(self, batch: Batch, dice: torch.Generator) -> dict[str, Tensor]:
+        """The critic moves first, against the very drums the generator then learns from: they are played once for both."""
         train, model = self.config.train, self.config.model
         played = self.step - train.warmup_steps
-        part = played / max(1, train.steps)
         rate = _late_rate(played, train.steps, train.decay_from)
-        mismatch = train.mismatch if part >= train.mismatch_from else 0.0
+        generator_moves = train.generator_steps if played >= train.critic_first else 0
         losses: dict[str, Tensor] = {}
-        self.discriminator.requires_grad_(True)
-        for _ in range(train.critic_steps):
+        for move in range(max(train.critic_steps, generator_moves)):
             before, now = draw_dice(len(batch.drums), model, train, dice)
-            condition = follow_itself(self.generator, batch, before)
-            with torch.no_grad():
-                fake = to_drums(self.generator(condition, now), condition, now, model)
-            mix = torch.rand(len(fake), generator=dice, device=dice.device)
-            penalise = played % train.penalty_every == 0
-            terms = self.critic_objective(batch, fake, condition, mix, mismatch, penalise)
-            self._descend(terms, "critic", self.critic_optimizer, None, rate)
-            losses |= terms
-        if played < train.critic_first:
-            return losses
-        self.discriminator.requires_grad_(False)
-        for turn in range(train.generator_steps):
-            before, now = draw_dice(len(batch.drums), model, train, dice)
-            condition = follow_itself(self.generator, batch, before)
-            explain = train.reconstruction > 0 and turn == 0 and played % train.reconstruction_every == 0
-            posterior = draw_posterior_dice(len(batch.drums), model, dice) if explain else None
-            terms = self.generator_objective(batch, now, condition, self.discriminator, posterior, train.kl)
-            self._descend(terms, "generator", self.generator_optimizer, None, rate)
-            losses |= terms
+            explain = train.reconstruction > 0 and move == 0 and played % train.reconstruction_every == 0
+            posterior = draw_posterior_dice(len(batch.drums), model, dice) if explain and generator_moves else None
+            with self._precision(), torch.set_grad_enabled(move < generator_moves):
+                condition = follow_itself(self.generator, batch, before)
+                player = self.turn if move < generator_moves else self.turn_alone
+                fake, explained = player(batch, condition, now, posterior)
+            if move < train.critic_steps:
+                losses |= self._move_critic(batch, fake.detach(), condition, dice, rate)
+            if move < generator_moves:
+                losses |= self._move_generator(batch, fake, condition, explained, rate)
         return losses
 
-    def _descend(self, losses: dict[str, Tensor], total: str, optimizer, clip: float | None, rate: float) -> None:
-        value = losses[total]
-        if not torch.isfinite(value):
-            bad = [k for k, v in losses.items() if not torch.isfinite(v)]
+    def _move_critic(
+        self, batch: Batch, fake: Tensor, condition: Condition, dice: torch.Generator, rate: float
+    ) -> dict[str, Tensor]:
+        train = self.config.train
+        played = self.step - train.warmup_steps
+        mismatch = train.mismatch if played >= train.mismatch_from * train.steps else 0.0
+        mix = torch.rand(len(fake), generator=dice, device=dice.device)
+        self.discriminator.requires_grad_(True)
+        with self._precision():
+            losses = self.critic_objective(batch, fake, condition, mix, mismatch, played % train.penalty_every == 0)
+        self._descend(losses["critic"], losses, self.critic_optimizer, None, rate)
+        return losses
+
+    def _move_generator(
+        self, batch: Batch, fake: Tensor, condition: Condition, explained: dict[str, Tensor], rate: float
+    ) -> dict[str, Tensor]:
+        train = self.config.train
+        self.discriminator.requires_grad_(False)
+        with self._precision():
+            losses = fooling(self.discriminator, batch, fake, condition, train)
+        total = torch.stack(list(losses.values())).sum()
+        if explained:
+            cvae = explained["likelihood"] + (train.kl * explained["kl"] if "kl" in explained else 0.0)
+            total = total + train.reconstruction * train.reconstruction_every * cvae
+        losses |= explained
+        self._descend(total, losses, self.generator_optimizer, None, rate)
+        return losses
+
+    def _descend(self, total: Tensor, losses: dict[str, Tensor], optimizer, clip: float | None, rate: float) -> None:
+        bad = [name for name, value in losses.items() if not torch.isfinite(value)]
+        if bad or not torch.isfinite(total):
             raise TrainingError(
-                f"step {self.step}: the loss {bad[0]} is not finite, lower the learning rate or look at the data; "
-                "the last checkpoint is kept"
+                f"step {self.step}: the loss {(bad or ['total'])[0]} is not finite, lower the learning rate or look at the "
+                "data; the last checkpoint is kept"
             )
         optimizer.zero_grad(set_to_none=True)
-        value.backward()
+        total.backward()
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         norm = nn.utils.clip_grad_norm_(parameters, clip or float("inf"))
         if not torch.isfinite(norm):
             raise TrainingError(
-                f"step {self.step}: the gradient of {total} is not finite, lower the learning rate; the last checkpoint is kept"
+                f"step {self.step}: a gradient is not finite, lower the learning rate; the last checkpoint is kept"
             )
         for group in optimizer.param_groups:
             group["lr"] = group.setdefault("base_lr", group["lr"]) * rate
@@ -211,6 +238,14 @@ def _late_rate(step: int, steps: int, decay_from: float) -> float:
     """Return 1 until `decay_from` of the steps, then a line down to LAST_RATE."""
     part = step / max(1, steps)
     return 1.0 if part <= decay_from else 1.0 - (1.0 - LAST_RATE) * (part - decay_from) / max(1e-9, 1.0 - decay_from)
+
+
+def _has_bfloat16(device: str) -> bool:
+    """Return whether the device multiplies bfloat16 faster than float32."""
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("arm_bf16"))
 
 
 def pick_device(device: str) -> str:
@@ -303,7 +338,7 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
                 sums.clear()
                 rows.append({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})
                 folder.write_log(rows)
-                shown = ("critic", "generator", "likelihood", "lift", "variety")
+                shown = ("critic", "fool", "likelihood", "lift", "variety")
                 bar.set_postfix({k: f"{row[k]:.3f}" for k in shown if k in row})
             if trainer.step % train.save_every == 0 or last or stopped:
                 save()

@@ -1,6 +1,6 @@
 """One adversarial step, free of optimisers, loops and logs.
 
-Each player's wish is a module whose forward gives named losses, so that it can be wrapped for several processes.
+Each player's part is a module with one forward, so that it can be wrapped for several processes.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from basedrum.models.condition import Condition
 from basedrum.models.config import ModelConfig
 from basedrum.models.families import to_drums
 from basedrum.models.generator import Encoder
+from basedrum.music.grid import STEPS_PER_PHRASE
 from basedrum.training.batches import Batch
 from basedrum.training.config import TrainConfig
 from basedrum.training.losses import LOSS_OF, divergence, likelihood, matching, slope_from_one, squared_slope
-
-CELLS = 64.0  # the likelihood is summed over cells; divided by the steps it stays near the size of the game's losses
 
 
 def draw_dice(batch: int, model: ModelConfig, train: TrainConfig, generator: torch.Generator) -> tuple[Noise, Noise]:
@@ -34,12 +33,12 @@ def draw_dice(batch: int, model: ModelConfig, train: TrainConfig, generator: tor
 @torch.no_grad()
 def follow_itself(generator: nn.Module, batch: Batch, noise_before: Noise) -> Condition:
     """Return the condition in which, for the rollout samples, the previous drums are what the generator itself played."""
-    if not bool(batch.rollout.any()):
+    chosen = torch.nonzero(batch.rollout)[:, 0]
+    if not len(chosen):
         return batch.condition
-    logits = generator(batch.before, noise_before)
-    own = to_drums(logits, batch.before, noise_before, generator.config)
-    chosen = batch.rollout[:, None, None]
-    return batch.condition.replace(previous=torch.where(chosen, own, batch.condition.previous))
+    before, noise = batch.before[chosen], noise_before[chosen]
+    own = to_drums(generator(before, noise), before, noise, generator.config)
+    return batch.condition.replace(previous=batch.condition.previous.index_copy(0, chosen, own))
 
 
 class CriticObjective(nn.Module):
@@ -54,16 +53,16 @@ class CriticObjective(nn.Module):
     ) -> dict[str, Tensor]:
         """Return losses by name, `critic` their sum. `mix` (B,) places WGAN-GP's points; `mismatch` weighs the third term."""
         config, score = self.train_config, self.discriminator
-        size = len(batch.drums)
+        size, wrong = len(batch.drums), len(batch.drums) // 2 if mismatch > 0 else 0
         drums, conditions = [batch.drums, fake], [batch.condition, fake_condition]
-        if mismatch > 0:
-            order = torch.arange(size, device=fake.device).roll(1)
-            drums.append(batch.drums)
-            conditions.append(batch.condition.with_bass_of(order))
-        scores = score(torch.cat(drums), Condition.join(conditions))[0].split(size)
+        if wrong:  # half of the batch is enough for this term, the dearest of the three by its use
+            half = torch.arange(wrong, device=fake.device)
+            drums.append(batch.drums[:wrong])
+            conditions.append(batch.condition[half].with_bass_of(half.roll(1)))
+        scores = score(torch.cat(drums), Condition.join(conditions))[0].split([size, size, *[wrong] * bool(wrong)])
         losses = {"game": self.loss.critic(scores[0], scores[1])}
-        if mismatch > 0:
-            losses["mismatch"] = mismatch * self.loss.critic(scores[0], scores[2])
+        if wrong:
+            losses["mismatch"] = mismatch * self.loss.critic(scores[0][:wrong], scores[2])
         if penalise and config.gamma > 0:
             if config.loss == "wgan-gp":
                 slopes = slope_from_one(lambda d: score(d, batch.condition)[0], batch.drums, fake, mix)
@@ -77,51 +76,54 @@ class CriticObjective(nn.Module):
         return losses
 
 
-class GeneratorObjective(nn.Module):
-    """What the generator wants: to be taken for real; and, with its encoder, to be able to say what real drummers say."""
+class GeneratorTurn(nn.Module):
+    """The generator and its encoder: play for the discriminator, and explain what real drummers played (CVAE)."""
 
-    def __init__(self, generator: nn.Module, encoder: Encoder | None, train: TrainConfig) -> None:
+    def __init__(self, generator: nn.Module, encoder: Encoder | None) -> None:
         super().__init__()
-        self.generator, self.encoder, self.train_config = generator, encoder, train
-        self.loss = LOSS_OF[train.loss]()
+        self.generator, self.encoder = generator, encoder
 
     def forward(
         self,
         batch: Batch,
+        condition: Condition | None = None,
         noise: Noise | None = None,
-        fake_condition: Condition | None = None,
-        discriminator: nn.Module | None = None,
-        dice: tuple[Tensor, Tensor, Tensor] | None = None,
-        kl: float = 0.0,
-    ) -> dict[str, Tensor]:
-        """Return losses by name, `generator` their sum: the game's with a discriminator, the CVAE's with dice."""
-        losses, config = {}, self.train_config
-        if discriminator is not None:
-            fake = to_drums(self.generator(fake_condition, noise), fake_condition, noise, self.generator.config)
-            fake_score, fake_features = discriminator(fake, fake_condition)
-            with torch.no_grad():
-                real_score, real_features = discriminator(batch.drums, batch.condition)
-            losses["fool"] = self.loss.generator(real_score, fake_score)
-            if config.feature_matching > 0:
-                losses["features"] = config.feature_matching * matching(real_features, fake_features)
-            if config.sample_matching > 0:
-                losses["samples"] = config.sample_matching * matching(batch.drums.flatten(1), fake.flatten(1))
-        if dice is not None:
-            weight = config.reconstruction * config.reconstruction_every if discriminator is not None else 1.0
-            losses |= {name: weight * loss / CELLS for name, loss in self.explain(batch, *dice, kl).items()}
-        losses["generator"] = torch.stack(list(losses.values())).sum()
-        return losses
+        posterior: tuple[Tensor, Tensor, Tensor] | None = None,
+    ) -> tuple[Tensor | None, dict[str, Tensor]]:
+        """Return (drums (B, T, V), if a condition and noise are given; the CVAE's two terms, if its dice are given)."""
+        played, terms = None, {}
+        if condition is not None:
+            played = to_drums(self.generator(condition, noise), condition, noise, self.generator.config)
+        if posterior is not None:
+            terms = self.explain(batch, *posterior)
+        return played, terms
 
-    def explain(self, batch: Batch, song_dice: Tensor, bar_dice: Tensor, step_dice: Tensor, kl: float) -> dict[str, Tensor]:
-        """Return the CVAE's two terms in nats a phrase. Without an encoder (classic) the noise is free and there is no `kl`."""
+    def explain(self, batch: Batch, song_dice: Tensor, bar_dice: Tensor, step_dice: Tensor) -> dict[str, Tensor]:
+        """Return likelihood and kl in nats a step. Without an encoder (classic) the noise is free and there is no kl."""
         song, bar, terms = song_dice, bar_dice, {}
         if self.encoder is not None:
             song_mean, song_logvar, bar_mean, bar_logvar = self.encoder(batch.drums, batch.condition)
             song = song_mean + song_dice * (0.5 * song_logvar).exp()
             bar = bar_mean + bar_dice * (0.5 * bar_logvar).exp()
-            terms["kl"] = kl * (divergence(song_mean, song_logvar) + divergence(bar_mean, bar_logvar))
+            terms["kl"] = (divergence(song_mean, song_logvar) + divergence(bar_mean, bar_logvar)) / STEPS_PER_PHRASE
         logits = self.generator(batch.condition, Noise(song, bar, step_dice, step_dice))  # bits are not used by likelihood
-        return {"likelihood": likelihood(logits, batch.drums, batch.condition.active)} | terms
+        return {"likelihood": likelihood(logits, batch.drums, batch.condition.active) / STEPS_PER_PHRASE} | terms
+
+
+def fooling(
+    discriminator: nn.Module, batch: Batch, fake: Tensor, fake_condition: Condition, train: TrainConfig
+) -> dict[str, Tensor]:
+    """Return what the generator wants of the discriminator, by name: `fool`, and MidiNet's matching terms where weighted."""
+    loss = LOSS_OF[train.loss]()
+    fake_score, fake_features = discriminator(fake, fake_condition)
+    with torch.no_grad():
+        real_score, real_features = discriminator(batch.drums, batch.condition)
+    terms = {"fool": loss.generator(real_score, fake_score)}
+    if train.feature_matching > 0:
+        terms["features"] = train.feature_matching * matching(real_features, fake_features)
+    if train.sample_matching > 0:
+        terms["samples"] = train.sample_matching * matching(batch.drums.flatten(1), fake.flatten(1))
+    return terms
 
 
 def draw_posterior_dice(batch: int, model: ModelConfig, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
