@@ -11,15 +11,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from basedrum.app import Drummer, generate
+    from basedrum.app import generate
+    from basedrum.player import Drummer
 
 __version__ = "0.1.0"
 __all__ = ["Drummer", "__version__", "generate"]
 
 
 def __getattr__(name: str) -> object:
-    if name in ("Drummer", "generate"):
-        from basedrum import app
+    if name == "Drummer":
+        from basedrum.player import Drummer
 
-        return getattr(app, name)
+        return Drummer
+    if name == "generate":
+        from basedrum.app import generate
+
+        return generate
     raise AttributeError(f"module 'basedrum' has no attribute {name!r}")

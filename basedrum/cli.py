@@ -11,10 +11,10 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from basedrum import __version__
 from basedrum.errors import BasedrumError, printable
+from basedrum.options import build_parser
 
 DONE, BUG, AT_FAULT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
@@ -54,7 +54,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         if options.verb is None:
             parser.print_help()
             return DONE
-        return options.run(options)
+        return VERBS[options.verb](options)
     finally:
         say(end="")
 
@@ -89,95 +89,6 @@ def _sigterm_unwinds():
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with an option in one line of the form all our errors have."""
-
-    def error(self, message: str) -> None:
-        self.exit(AT_FAULT, f"basedrum: error: {printable(message, 400)}, see {self.prog} --help\n")
-
-
-def build_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="basedrum", description="Give it a bass line, get a drummer.", allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"basedrum {__version__}")
-    parser.add_argument("--debug", action="store_true", help="show a traceback where something fails")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
-    for build in (_generate_options, _prepare_options, _train_options):
-        build(verbs)
-    return parser
-
-
-def _verb(verbs, name: str, run: Callable, summary: str, **more) -> argparse.ArgumentParser:
-    parser = verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False, **more)
-    parser.set_defaults(run=run)
-    parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    return parser
-
-
-def _number(kind: type, low: float, high: float, above: bool = False) -> Callable[[str], float]:
-    """Return an argparse type: a number of `kind` from `low` (or only above it) to `high`."""
-
-    def parse(text: str) -> float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not ((low < value if above else low <= value) and value <= high):
-            what = "a whole number" if kind is int else "a number"
-            span = f"above {low:g} and at most {high:g}" if above else f"from {low:g} to {high:g}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not {what} {span}")
-        return value
-
-    return parse
-
-
-def _generate_options(verbs) -> None:
-    parser = _verb(verbs, "generate", _generate, "Write drums for the bass line of MIDI files.")
-    parser.add_argument("inputs", nargs="+", metavar="IN.mid", help="a song with a bass line; several make a batch")
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="OUT",
-        help="a .mid file, or a folder for IN.drums.mid of each input (default: IN.drums.mid beside the input)",
-    )
-    parser.add_argument(
-        "--seed", type=_number(int, 0, 2**63 - 1), default=0, metavar="N", help="same seed, same drums (default: 0)"
-    )
-    parser.add_argument(
-        "--candidates",
-        type=_number(int, 1, 64),
-        default=1,
-        metavar="N",
-        help="write N answers, OUT.1.mid, OUT.2.mid ..., each with the next seed (1 to 64, default: 1)",
-    )
-    parser.add_argument("--model", default="default", metavar="NAME|PATH", help="a drummer that ships, or a checkpoint file")
-    parser.add_argument(
-        "--bass-track", metavar="T", help="number (from 1) or part of the name of the bass track (default: find it)"
-    )
-    parser.add_argument("--style", metavar="S", help="a style the drummer knows (default: it decides)")
-    parser.add_argument(
-        "--density",
-        type=_number(float, 0, 64, above=True),
-        metavar="X",
-        help="hits per bar to aim at, above 0 to 64 (default: the drummer decides)",
-    )
-    parser.add_argument(
-        "--temperature",
-        type=_number(float, 0, 10, above=True),
-        default=1.0,
-        metavar="X",
-        help="below 1 plays safe, above 1 wild; above 0 to 10 (default: 1)",
-    )
-    parser.add_argument(
-        "--humanize",
-        type=_number(float, 0, 1),
-        default=0.7,
-        metavar="X",
-        help="0 flat and on the grid .. 1 the full spread of human drummers (default: 0.7)",
-    )
-    parser.add_argument("--drums-only", action="store_true", help="write the drums alone, without the song")
-    parser.add_argument("--keep-drums", action="store_true", help="keep the song's own drums beside the new ones")
 
 
 def _generate(options: argparse.Namespace) -> int:
@@ -215,34 +126,6 @@ def _tell(written) -> None:
     )
 
 
-def _prepare_options(verbs) -> None:
-    parser = _verb(verbs, "prepare", _prepare, "Turn songs with bass and drums into data to train on.")
-    parser.add_argument(
-        "sources", nargs="+", metavar="SOURCE", help="folders, MIDI files, LPD .npz files, .zip or .tar(.gz, .xz) archives"
-    )
-    parser.add_argument("-o", "--output", required=True, metavar="DATA", help="the folder to write")
-    parser.add_argument(
-        "--songs", metavar="CSV", help="labels by file name (column id or path): split, style, source, genre, group"
-    )
-    parser.add_argument("--seed", type=_number(int, 0, 2**63 - 1), default=0, metavar="N", help="of the split (default: 0)")
-    parser.add_argument("--workers", type=_number(int, 1, 1024), metavar="N", help="processes, 1 to 1024 (default: one a core)")
-    parser.add_argument(
-        "--cap",
-        action="append",
-        type=_share,
-        metavar="NAME=SHARE",
-        help="largest share (0 to 1) of a source, genre or style in what is drawn; may be repeated (default: built in)",
-    )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
-
-
-def _share(text: str) -> tuple[str, float]:
-    name, _, share = text.partition("=")
-    if not name:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=SHARE, for example rock=0.3")
-    return name, _number(float, 0, 1, above=True)(share)
-
-
 def _prepare(options: argparse.Namespace) -> int:
     from basedrum import app
 
@@ -258,29 +141,6 @@ def _prepare(options: argparse.Namespace) -> int:
     say(str(report))
     say(f"data written to {printable(options.output)}, what was left out to skipped.csv there")
     return DONE
-
-
-def _train_options(verbs) -> None:
-    parser = _verb(verbs, "train", _train, "Train a drummer; without --data on our own practice songs, offline, in minutes.")
-    parser.add_argument("--data", metavar="DATA", help="a folder that `basedrum prepare` wrote (default: the practice songs)")
-    parser.add_argument("-o", "--output", metavar="RUN", help="the folder of the run (default: runs/PRESET)")
-    parser.add_argument(
-        "--preset",
-        metavar="NAME|FILE",
-        help="modern, quick, classic, classic-wgan, or a TOML file (default: modern; quick without data)",
-    )
-    parser.add_argument(
-        "--set",
-        dest="settings",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change one value of the preset, for example train.steps=500 or model.lookahead=1; may be repeated",
-    )
-    parser.add_argument("--seed", type=_number(int, 0, 2**31 - 1), metavar="N", help="the same as --set train.seed=N")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in the folder, exactly where it stopped")
-    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -311,3 +171,27 @@ def _tell_config(config, dataset) -> None:
 
 def _short(value: object) -> str:
     return f"{len(value)} names" if isinstance(value, list | tuple) and len(value) > 3 else str(value)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from basedrum import app
+
+    report = app.evaluate(
+        options.model or ["default"],
+        options.data,
+        options.output,
+        progress=not options.quiet,
+        split=options.split,
+        limit=options.limit,
+        seed=options.seed,
+        previous=options.previous,
+        quick=options.quick,
+        on_progress=None if options.quiet else lambda what: print(f"measuring: {what}", file=sys.stderr),
+    )
+    say(report.to_text(), end="")
+    out = printable(options.output)
+    say(f"report written to {out}.json, {out}.txt and {out}.png")
+    return DONE
+
+
+VERBS = {"generate": _generate, "prepare": _prepare, "train": _train, "evaluate": _evaluate}

@@ -15,6 +15,7 @@ from basedrum.midi.tracks import drum_notes
 from basedrum.music.grid import Grid
 from basedrum.music.kit import KICK, SNARE
 from basedrum.music.notes import Notes
+from basedrum.player import PlayedSong
 
 QUARTER = 480
 BAR = 4 * QUARTER
@@ -87,7 +88,7 @@ def test_the_written_song_keeps_the_bass_and_has_the_drums(tmp_path):
 def test_late_hits_stay_inside_the_song(tmp_path):
     song = basedrum.Drummer().play(write_bass(tmp_path / "bass.mid", 1), humanize=1)
     offsets = np.where(song.drums.hits, np.float32(0.45), 0)
-    late = app.PlayedSong(song.song, song.bass, type(song.drums)(song.drums.velocities, offsets), 0)
+    late = PlayedSong(song.song, song.bass, type(song.drums)(song.drums.velocities, offsets), 0)
     again = read_song(late.write(tmp_path / "late.mid"))
     assert drum_notes(again).start_ticks.max() < song.song.grid.end_tick
 
@@ -223,3 +224,8 @@ def test_the_package_offers_only_what_it_names():
     with pytest.raises(AttributeError, match="no attribute 'Bassist'"):
         _ = basedrum.Bassist
     assert basedrum.generate is app.generate
+
+
+def test_a_picture_of_the_song(tmp_path):
+    song = basedrum.Drummer().play(write_bass(tmp_path / "bass.mid"))
+    assert song.picture(tmp_path / "bass.png", num_measures=4).read_bytes().startswith(b"\x89PNG")

@@ -80,7 +80,6 @@ def test_a_bug_is_status_1_and_one_line_and_debug_shows_it(monkeypatch, capsys):
 @pytest.mark.parametrize(
     "error, status",
     [
-        (KeyboardInterrupt(), 130),
         (MemoryError(), 2),
         (PermissionError(13, "Permission denied", "x"), 2),
         (BasedrumError("a: b"), 2),
@@ -93,6 +92,16 @@ def test_statuses(monkeypatch, capsys, error, status):
     monkeypatch.setattr(app, "generate", stop)
     assert cli.main(["generate", "x.mid"]) == status
     one_line(capsys)
+
+
+@pytest.mark.parametrize("stop, status", [(KeyboardInterrupt(), 130), (KeyboardInterrupt(signal.SIGTERM), 143)])
+def test_a_signal_is_no_error(monkeypatch, capsys, stop, status):
+    def stopped(*arguments, **options):
+        raise stop
+
+    monkeypatch.setattr(app, "train", stopped)
+    assert cli.main(["train"]) == status
+    assert capsys.readouterr().err == "basedrum: stopped\n"
 
 
 def test_sigterm_unwinds_and_is_143(monkeypatch):

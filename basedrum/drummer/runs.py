@@ -1,0 +1,38 @@
+"""A drummer as an evaluation asks it: many songs side by side, the k-th call with the k-th phrase of each.
+
+The dice of a song last from its first phrase to its last, as they do when a whole song is played.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from basedrum.drummer.sampling import PhraseModel
+
+
+class RunDrummer:
+    """Plays `basedrum.evaluation.playing`: name, lookahead, `start_songs`, `play`.
+
+    After `start_songs` the calls up to the next one without previous drums are one set of songs; any other call throws
+    dice of its own from its seed.
+    """
+
+    def __init__(self, model: PhraseModel) -> None:
+        self.model, self.name, self.lookahead = model, model.name, model.lookahead
+        self.song_seed: int | None = None
+        self.index = 0
+
+    def start_songs(self, num_songs: int, seed: int) -> None:
+        self.song_seed, self.index = seed, 0
+
+    def play(
+        self, bass: np.ndarray, qpm: np.ndarray, measure_steps: np.ndarray, previous: np.ndarray | None, seed: int
+    ) -> np.ndarray:
+        """Return hits (n, 64, 12) bool for bass (n, 2, 64, 72), qpm (n,), measure_steps (n, 4)."""
+        if self.song_seed is not None and self.index > 0 and previous is None:
+            self.song_seed, self.index = None, 0
+        if self.song_seed is None:
+            return self.model.play(bass, qpm, measure_steps, previous, seed)
+        hits = self.model.play(bass, qpm, measure_steps, previous, self.song_seed, index=self.index)
+        self.index += 1
+        return hits
