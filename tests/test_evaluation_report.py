@@ -120,7 +120,8 @@ def test_lookahead_hears_the_phrase_before_the_one_it_answers(dataset):
     hits = play_runs(Witness(lookahead=1), stage)
     before = dataset.bass(dataset.index["previous"][stage.rows])
     assert (hits[..., kit.KICK] == bass_onsets(before)).all()
-    report = evaluate([Witness(lookahead=1)], dataset, effort=SMALL)
+    report = evaluate([Witness(lookahead=1)], dataset, effort=SMALL, rivals=False)
+    assert list(report.figures) == [REAL, "witness"]
     assert report.settings["phrases"] == len(stage)
     assert report.settings["lookahead"] == 1
 

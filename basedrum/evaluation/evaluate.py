@@ -33,6 +33,8 @@ from basedrum.measures.bootstrap import Estimate, song_mean
 
 READ_AT_ONCE = 4096
 MIN_PHRASES = 8
+MIN_SONGS = 5
+"""A source with fewer songs gets no lift of its own: its interval would span everything."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def evaluate(
     previous: Previous = "own",
     training_limit: int = 40_000,
     per_song: int = 6,
+    rivals: bool = True,
     effort: Effort | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> Report:
@@ -94,6 +97,7 @@ def evaluate(
         quick: less training of the judges, fewer measures.
         previous: the drums before that a drummer is given: its own, the real ones, or none.
         training_limit: phrases of the training split that rivals and matching network learn from.
+        rivals: whether the simple rivals are measured too.
         on_progress: called with the name of what is measured next.
 
     Raises:
@@ -109,17 +113,11 @@ def evaluate(
     lessons = read_lessons(dataset, training_limit, seed, all_keys=not quick)
     tell("matching network")
     judges = [(_match_key(k), _train_judge(lessons, k, seed, effort)) for k in (False, True)[: 1 + effort.without_kick]]
-    rivals = [
-        FixedBeat(),
-        CopiedKick(),
-        PositionMarginals.fit(lessons.hits),
-        NearestBass(lessons.onsets, lessons.hits),
-        ShuffledDrums(lessons.hits),
-    ]
+    everyone = [*drummers, *(simple_rivals(lessons) if rivals else [])]
     tell(REAL)
     figures = {REAL: _real_figures(stage, lessons, judges, seed, effort)}
     played = {REAL: stage.real}
-    for drummer in [*drummers, *rivals]:
+    for drummer in everyone:
         name = _fresh_name(drummer.name, figures)
         tell(name)
         sets = [play_runs(drummer, stage, previous=previous, seed=seed + k) for k in range(effort.sets_of_fakes)]
@@ -132,7 +130,8 @@ def evaluate(
             | _two_sample_figures(sets, stage, seed, effort)
         )
     groups = np.asarray(dataset.sources, object)[stage.sources]
-    kinds = [str(s) for s in dict.fromkeys(dataset.sources) if s in groups]
+    num_songs = {source: len(np.unique(stage.songs[groups == source])) for source in dict.fromkeys(dataset.sources)}
+    kinds = [source for source, number in num_songs.items() if number >= min(MIN_SONGS, max(num_songs.values()))]
     by_source = {n: metrics.lift_by_group(h, stage.onsets, stage.songs, groups, seed=seed) for n, h in played.items()}
     return Report(
         settings={
@@ -150,6 +149,17 @@ def evaluate(
         lift_by_source={n: {s: row[s] for s in kinds} for n, row in by_source.items()},
         shift_curves={n: metrics.shift_curve(h, stage.onsets, stage.measure_steps) for n, h in played.items()},
     )
+
+
+def simple_rivals(lessons: Lessons) -> list[PhraseDrummer]:
+    """Return the drummers of `measures.baselines`, fitted on the training split."""
+    return [
+        FixedBeat(),
+        CopiedKick(),
+        PositionMarginals.fit(lessons.hits),
+        NearestBass(lessons.onsets, lessons.hits),
+        ShuffledDrums(lessons.hits),
+    ]
 
 
 def read_lessons(dataset: PhraseDataset, limit: int, seed: int = 0, *, per_song: int = 6, all_keys: bool = True) -> Lessons:
