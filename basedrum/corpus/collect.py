@@ -23,11 +23,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from basedrum.corpus.duplicates import find_families
+from basedrum.corpus.duplicates import Families, find_families
 from basedrum.corpus.phrases import FORMAT, SPLITS, DatasetWriter
 from basedrum.corpus.shards import Shard, Task, fingerprints_of, make_shard, read_shard
 from basedrum.corpus.sources import Item, iterate_items, stem_of
-from basedrum.corpus.splits import DEFAULT_CAPS, STYLES, Labels, capped_weights, split_of_hash
+from basedrum.corpus.splits import DEFAULT_CAPS, STYLES, Label, Labels, capped_weights, split_of_hash
 from basedrum.errors import DataError, printable
 from basedrum.files import write_atomic
 
@@ -175,7 +175,9 @@ def _merge(
     shards = [read_shard(path, rolls=False) for path in paths]
     numbers = [shard.songs["item"] + i * SONGS_PER_SHARD for i, shard in enumerate(shards)]
     number = np.concatenate([np.zeros(0, np.int64), *numbers]).astype(np.int64)
-    families = find_families([each for shard in shards for each in fingerprints_of(shard)])
+    label_of = [labels.of(songs[n]) for n in number]
+    prints = [each for shard in shards for each in fingerprints_of(shard)]
+    families = find_families(prints, [label.group for label in label_of])
     keep = families.duplicate_of < 0
     skipped = {i * SONGS_PER_SHARD + item: reason for i, shard in enumerate(shards) for item, reason in shard.skipped}
     for i in np.flatnonzero(~keep):
@@ -183,7 +185,7 @@ def _merge(
     _write_skipped(out / "skipped.csv", songs, skipped)
     if not keep.any():
         raise DataError(f"{printable(out)}: no song was fit to use, see skipped.csv in that folder")
-    table = _song_table(songs, number, shards, families, labels, seed)
+    table = _song_table([songs[n] for n in number], shards, families, label_of, seed)
     sources = sorted({row["source"] for row in table if row["source"]})
     styles = sorted({row["style"] for row in table if row["style"]})
     index, rows = _index(shards, table, keep, sources, styles, caps)
@@ -219,64 +221,66 @@ def _write_skipped(path: Path, songs: list[str], skipped: Mapping[int, str]) -> 
     write_atomic(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
-def _song_table(songs, number, shards: list[Shard], families, labels: Labels, seed: int) -> list[dict]:
-    """One line a song: its labels, its group, and the split that its whole group shares."""
-    tunes = np.concatenate([shard.songs["tune"] for shard in shards])
-    phrases = np.concatenate([shard.songs["phrases"] for shard in shards])
-    shifts = np.concatenate([shard.songs["bar_shift_steps"] for shard in shards])
-    label_of = [labels.of(songs[n]) for n in number]
-    by_hash: dict[object, int] = {}
-    by_label: dict[object, str] = {}
-    groups = [label.group or int(families.group[i]) for i, label in enumerate(label_of)]
-    for i, group in enumerate(groups):
-        by_hash[group] = min(by_hash.get(group, 2**64), int(tunes[i]))
-        if label_of[i].split:
-            by_label.setdefault(group, label_of[i].split)
-    table = []
-    for i, label in enumerate(label_of):
-        split = label.split or by_label.get(groups[i]) or SPLITS[split_of_hash(by_hash[groups[i]], seed)]
-        table.append(
-            {
-                "id": stem_of(songs[number[i]]),
-                "path": songs[number[i]],
-                "source": label.source,
-                "style": label.style,
-                "split": split,
-                "group": label.group or f"{by_hash[groups[i]]:016x}",
-                "phrases": int(phrases[i]),
-                "bar_shift_steps": int(shifts[i]),
-                "cap": next((name for name in (label.source, label.genre, label.style) if name), ""),
-            }
-        )
-    return table
+def _song_table(
+    paths: Sequence[str], shards: Sequence[Shard], families: Families, labels: Sequence[Label], seed: int
+) -> list[dict]:
+    """One line a song: its labels, its group, and the split: its own label's, else its group's, else by hash."""
+    columns = np.concatenate([shard.songs for shard in shards])
+    groups = families.group.tolist()
+    key_of: dict[int, int] = {}
+    split_of: dict[int, str] = {}
+    for group, tune, label in zip(groups, columns["tune"].tolist(), labels, strict=True):
+        key_of[group] = min(key_of.get(group, 2**64), tune)
+        if label.split:
+            split_of.setdefault(group, label.split)
+    return [
+        {
+            "id": stem_of(path),
+            "path": path,
+            "source": label.source,
+            "style": label.style,
+            "split": label.split or split_of.get(group) or SPLITS[split_of_hash(key_of[group], seed)],
+            "group": label.group or f"{key_of[group]:016x}",
+            "phrases": int(row["phrases"]),
+            "bar_shift_steps": int(row["bar_shift_steps"]),
+            "genre": label.genre,
+        }
+        for path, label, group, row in zip(paths, labels, groups, columns, strict=True)
+    ]
 
 
-def _index(shards, table, keep, sources, styles, caps) -> tuple[np.ndarray, list[np.ndarray]]:
+def _index(
+    shards: Sequence[Shard],
+    table: list[dict],
+    keep: np.ndarray,
+    sources: list[str],
+    styles: list[str],
+    caps: Mapping[str, float],
+) -> tuple[np.ndarray, list[np.ndarray]]:
     """The index of the whole dataset, and the rows each shard gives to it."""
+    numbers = np.zeros(len(table), [("song", "i4"), ("source", "i2"), ("style", "i2"), ("split", "i1")])
+    numbers["song"] = np.cumsum(keep) - 1
+    for name, names in (("source", ["", *sources]), ("style", ["", *styles])):
+        place = {each: i - 1 for i, each in enumerate(names)}
+        numbers[name] = [place[row[name]] for row in table]
+    numbers["split"] = [SPLITS.index(row["split"]) for row in table]
     parts, rows, keys = [], [], []
     songs_before = rows_before = 0
-    new_song = np.cumsum(keep) - 1
     for shard in shards:
-        index, song = shard.windows.index.copy(), shard.windows.index["song"] + songs_before
+        index, song = shard.windows.index, shard.windows.index["song"] + songs_before
         kept = np.flatnonzero(keep[song])
         new_row = np.cumsum(keep[song]) - 1 + rows_before
         for link in ("previous", "next"):
             index[link] = np.where(index[link] >= 0, new_row[index[link]], -1)
-        index["song"] = new_song[song]
-        for name, names in (("source", sources), ("style", styles)):
-            numbers = [
-                names.index(row[name]) if row[name] else -1 for row in table[songs_before : songs_before + len(shard.songs)]
-            ]
-            index[name] = np.asarray(numbers, np.int16)[song - songs_before]
-        splits = [SPLITS.index(row["split"]) for row in table[songs_before : songs_before + len(shard.songs)]]
-        index["split"] = np.asarray(splits, np.int8)[song - songs_before]
+        for name in numbers.dtype.names:
+            index[name] = numbers[name][song]
         parts.append(index[kept])
         keys.append(shard.windows.keys[kept])
         rows.append(kept)
         songs_before += len(shard.songs)
         rows_before += len(kept)
     index = np.concatenate(parts)
-    index["weight"] = _weights(index, np.concatenate(keys), [table[i] for i in np.flatnonzero(keep)], caps)
+    index["weight"] = _weights(index, np.concatenate(keys), [row for row, kept in zip(table, keep, strict=True) if kept], caps)
     return index, rows
 
 
@@ -299,4 +303,4 @@ def _weights(index: np.ndarray, keys: np.ndarray, table: list[dict], caps: Mappi
 
 
 def _cap_of(row: Mapping[str, object], caps: Mapping[str, float]) -> str:
-    return next((row[name] for name in ("source", "cap", "style") if row[name] in caps), "")
+    return next((row[name] for name in ("source", "genre", "style") if row[name] in caps), "")

@@ -77,11 +77,18 @@ class Families:
     group: np.ndarray
 
 
-def find_families(prints: Sequence[Fingerprint]) -> Families:
-    """Compare all songs with all; of songs that repeat each other the first stays."""
+def find_families(prints: Sequence[Fingerprint], groups: Sequence[str] | None = None) -> Families:
+    """Compare all songs with all; of songs that repeat each other the first stays.
+
+    `groups` (S,) names songs that belong together for other reasons; "" for none.
+    """
     num_songs = len(prints)
     duplicate_of = np.full(num_songs, -1)
     links = _Groups(num_songs)
+    first_of_group: dict[str, int] = {}
+    for i, group in enumerate(groups or ()):
+        if group:
+            links.join(first_of_group.setdefault(group, i), i)
     first_of_tune: dict[int, int] = {}
     for i, each in enumerate(prints):
         if each.tune:

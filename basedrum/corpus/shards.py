@@ -15,13 +15,14 @@ import numpy as np
 
 from basedrum.corpus import filters
 from basedrum.corpus.duplicates import Fingerprint, fingerprints
+from basedrum.corpus.lpd import read_lpd_pair
 from basedrum.corpus.pairs import Batch, Pair
 from basedrum.corpus.song_pair import read_pair
 from basedrum.corpus.sources import Item
 from basedrum.corpus.splits import Label
 from basedrum.corpus.windows import Windows, cut_windows
 from basedrum.errors import BasedrumError, printable
-from basedrum.midi.reading import parse_score
+from basedrum.midi.reading import parse_alone
 from basedrum.music.grid import STEPS_PER_MEASURE
 
 SONGS_PER_BATCH = 64
@@ -65,14 +66,14 @@ def make_shard(task: Task) -> Path:
             skipped.append((number, "larger than 8 MB"))
             continue
         try:
-            pairs.append((number, read_pair(item.data, item.name)))
+            pairs.append((number, _read(item)))
         except BasedrumError as error:
             skipped.append((number, _reason(error)))
             continue
         all_bytes += len(item.data)
-        if number % PARSER_SAMPLE == 0:
+        if number % PARSER_SAMPLE == 0 and not item.is_lpd:
             before = time.process_time()
-            parse_score(item.data)
+            parse_alone(item.data)
             parser_s += time.process_time() - before
             parser_bytes += len(item.data)
     probing_s = parser_s
@@ -83,6 +84,10 @@ def make_shard(task: Task) -> Path:
     work_s = time.process_time() - started - probing_s
     write_shard(task.shard, Shard(songs, spans, windows, sorted(skipped), parser_s, work_s))
     return task.shard
+
+
+def _read(item: Item) -> Pair:
+    return read_lpd_pair(item.data, item.name) if item.is_lpd else read_pair(item.data, item.name)
 
 
 def _reason(error: BasedrumError) -> str:

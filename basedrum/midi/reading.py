@@ -276,6 +276,11 @@ def _may_hold_escapes(data: bytes) -> bool:
     return True
 
 
+def parse_alone(data: bytes) -> None:
+    """Let symusic read bytes and drop the result: the bare speed that `basedrum prepare` is measured against."""
+    symusic.Score.from_midi(data)
+
+
 def _song_of(score: symusic.core.ScoreTick, data: bytes) -> tuple[Grid, tuple[Track, ...]]:
     """Make grid and tracks of a score, after its bounds were checked."""
     num_notes = score.note_num()
