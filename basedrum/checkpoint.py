@@ -138,9 +138,8 @@ def _write(path: str | os.PathLike, tensors: dict[str, Tensor], header: dict) ->
     if bad:
         raise CheckpointError(f"{printable(path)}: not written: {bad} holds values that are not finite")
     header = {"format": FORMAT, **header, "grid": GRID, "kit": [list(row[:2]) for row in kit.KIT]}
-    text = json.dumps(header, sort_keys=True)
-    metadata = {"basedrum": text, "sha256": _digest(text, tensors)}
-    write_atomic(path, save(tensors, metadata))
+    header["sha256"] = _digest(header, tensors)
+    write_atomic(path, save(tensors, {"basedrum": json.dumps(header, sort_keys=True)}))
 
 
 def _read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict]:
@@ -156,8 +155,7 @@ def _read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict]:
     try:
         tensors = load(data)
         metadata = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
-        text = metadata["basedrum"]
-        header = json.loads(text)
+        header = json.loads(metadata["basedrum"])
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         raise CheckpointError(f"{shown}: not a checkpoint of basedrum, or damaged, name another file") from error
     if header.get("format") != FORMAT:
@@ -166,7 +164,7 @@ def _read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict]:
         )
     if header.get("kind") != kind:
         raise CheckpointError(f"{shown}: holds a {printable(header.get('kind'))}, expected a {kind}, name another file")
-    if metadata.get("sha256") != _digest(text, tensors):
+    if header.pop("sha256", None) != _digest(header, tensors):
         raise CheckpointError(f"{shown}: damaged (its check sum does not fit), take a fresh copy")
     if header.get("grid") != GRID or header.get("kit") != json.loads(json.dumps([list(row[:2]) for row in kit.KIT])):
         raise CheckpointError(f"{shown}: made for another grid or kit, train it again with this version")
@@ -176,8 +174,8 @@ def _read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict]:
     return tensors, header
 
 
-def _digest(text: str, tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256(text.encode())
+def _digest(header: dict, tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for key in sorted(tensors):
         value = tensors[key]
         digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())

@@ -16,3 +16,11 @@ def shared_folder() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the folder ../shared of research songs, which users do not have")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def practice_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small prepared dataset of practice songs, made once."""
+    from basedrum.app import prepare_practice
+
+    return prepare_practice(tmp_path_factory.mktemp("practice"), count=32, progress=False)

@@ -20,19 +20,21 @@ from basedrum.training.config import Config
 from basedrum.training.step import draw_dice
 
 SEEDS = 6
+MIN_SONGS = 4
 VARIETY_PHRASES = 64
 PICTURED_PHRASES = 6
 
 
 class Look:
-    """Figures on a fixed draw of held-out phrases (split `valid`; the training's own where there are none).
+    """Figures on a fixed draw of held-out phrases (split `valid`; the training's own where that has under four songs).
 
     Calling it with a trainer and its step returns: lift (listening), variety (use of the noise), hits_per_bar
     and identical (repetition), each also for the real drums as `real_*`, and draws a picture into the run folder.
     """
 
     def __init__(self, data: PhraseDataset, config: Config, pictures: Path | None = None) -> None:
-        split = "valid" if len(data.rows("valid")) else "train"
+        valid_songs = np.unique(data.index["song"][data.rows("valid")])
+        split = "valid" if len(valid_songs) >= MIN_SONGS else "train"
         batches = Batches(data, config.model, config.train, split)
         rng = np.random.default_rng(config.train.seed)
         rows = np.sort(rng.permutation(batches.rows)[: config.train.probe_phrases])
