@@ -117,6 +117,8 @@ def test_a_gap_longer_than_one_delta_time_is_bridged():
 
 def test_too_many_events_and_no_header_are_errors():
     with pytest.raises(MidiError, match="1000000 events"):
+        read_events(smf(*[b"\x00\xd0\x01" + b"\x00\x01" * 11_000 + END] * 100))
+    with pytest.raises(MidiError, match="1000000 events"):
         read_events(smf(b"\x00\xd0\x01" + b"\x00\x01" * 1_000_000 + END))
     with pytest.raises(MidiError, match="not a MIDI file"):
         read_events(b"RIFF")

@@ -80,6 +80,16 @@ def test_tempo_and_metre_out_of_their_senses():
     assert grid.time_signatures == ()
 
 
+def test_a_metre_a_few_ticks_beside_the_bar_line_is_put_on_it():
+    def metre(delta, numerator):
+        return number(delta) + b"\xff\x58\x04" + bytes((numerator, 2, 24, 8))
+
+    body = metre(3, 4) + metre(385, 3) + metre(280, 4) + metre(100, 4)  # ticks 3, 388, 668, 768 at 96 a quarter
+    signatures = parse_song(smf(body + END, NOTE * 9 + END)).grid.time_signatures
+    assert signatures == ((0, 4, 4), (384, 3, 4), (672, 4, 4), (768, 4, 4))
+    assert parse_song(smf(metre(48, 3) + END, NOTE * 9 + END)).grid.time_signatures == ((48, 3, 4),), "a pickup stays"
+
+
 def test_the_last_of_two_tempos_at_one_tick_counts():
     body = b"\x00\xff\x51\x03\x09\x27\xc0\x00\xff\x51\x03\x07\xa1\x20" + END
     assert parse_song(smf(body, NOTE + END)).grid.tempos == ((0, 120.0),)

@@ -57,11 +57,12 @@ def read_events(data: bytes) -> EventFile:
         raise MidiError("is not a MIDI file, give a Standard MIDI File (.mid)")
     _, file_format, _, division = struct.unpack(">IHHH", data[4:HEADER_BYTES])
     tracks, complaints = [], []
-    at = HEADER_BYTES
+    at, most_events = HEADER_BYTES, MAX_EVENTS
     while at + 8 <= len(data):
         size = int.from_bytes(data[at + 4 : at + 8], "big")
         if data[at : at + 4] == b"MTrk":
-            events, complaint = read_track(data[at + 8 : at + 8 + size])
+            events, complaint = read_track(data[at + 8 : at + 8 + size], most_events)
+            most_events -= len(events) - 1
             tracks.append(tuple(events))
             if complaint:
                 complaints.append(f"track {len(tracks)} {complaint}")
@@ -69,11 +70,11 @@ def read_events(data: bytes) -> EventFile:
     return EventFile(file_format, division, tuple(tracks), tuple(complaints))
 
 
-def read_track(data: bytes) -> tuple[list[Event], str]:
+def read_track(data: bytes, most_events: int = MAX_EVENTS) -> tuple[list[Event], str]:
     """Return the events of one track chunk, and what is wrong with it ("" where nothing is).
 
     Raises:
-        MidiError: there are more than a million events.
+        MidiError: there are more than `most_events` events before its end.
     """
     events: list[Event] = []
     at, end, tick, status, complaint = 0, len(data), 0, 0, ""
@@ -85,7 +86,7 @@ def read_track(data: bytes) -> tuple[list[Event], str]:
                 tick -= delta
                 complaint = "runs past 2^31 ticks, cut there"
                 break
-            if len(events) >= MAX_EVENTS:
+            if len(events) > most_events:
                 raise MidiError(f"has more than {MAX_EVENTS} events, give a MIDI file of one song")
             byte = data[at]
             if byte < 0xF0:
