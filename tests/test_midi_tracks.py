@@ -39,8 +39,8 @@ def test_names_of_a_bass(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["Bassoon", "Bass Drum", "Brass", "Brass Section", "Basset Horn", "bass clarinet", "Bass Trombone", "Basson",
-     "Contrabassoon", "Drums & Bass kick", "Piano", "", "Basketball", "Bass Sax", "BASS DR", "Bass Voice", "Barbara",
+    ["Bassoon", "Bass Drum", "bass + lead", "Bass Lead", "Brass", "Brass Section", "Basset Horn", "bass clarinet", "Bass Trombone",
+     "Basson", "Contrabassoon", "Drums & Bass kick", "Piano", "", "Basketball", "Bass Sax", "BASS DR", "Bass Voice", "Barbara",
      "Strings", "Basic Pad", "Fagott"],
 )  # fmt: skip
 def test_names_of_no_bass(name):
@@ -79,6 +79,11 @@ def test_without_hints_the_lowest_single_line_is_taken():
 def test_a_low_line_that_plays_hardly_at_all_is_passed_over():
     found = find_bass(song(("Timpani", 47, line(36, 8)), ("Low", 0, line(45, 160)), ("Lead", 80, line(76))))
     assert found.name == "Low"
+
+
+def test_a_singer_is_no_bass_unless_there_is_nobody_else():
+    assert find_bass(song(("Lead Vocals", 1, line(45)), ("Tuba", 58, line(50)))).name == "Tuba"
+    assert find_bass(song(("My melody", 0, line(45)))).name == "My melody"
 
 
 @pytest.mark.parametrize("pitch", [28, 40, 60])

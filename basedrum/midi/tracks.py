@@ -24,10 +24,12 @@ HIGHEST_UNNAMED_PITCH = 55  # median of a line taken without a name, beside othe
 HIGHEST_ONLY_PITCH = 62  # median of the only line of a file
 
 _BASS_NAME = re.compile(
-    r"bass(?!oon|on\b|ons\b|et\b|ett|[\s_-]*(?:dr|kick|kik|trom|trb|clar|cl\b|flute|sax|recorder|tuba|voice|voc|choir|sing))"
+    r"bass(?!oon|on\b|ons\b|et\b|ett|[\s_-]*(?:dr|kick|kik|trom|trb|clar|cl\b|flute|sax|recorder|tuba|voice|voc|choir|sing)"
+    r"|[\s_&+-]*(?:and )?lead)"  # "Lead 8 (bass + lead)" is a General MIDI lead
     r"|\bbas\b|\bb[sz]\d*\b|\bbss\b|baß|baixo|bajo\b|upright|fretless"
     r"|ベース|ﾍﾞｰｽ|贝斯|貝斯|베이스|\bбас|контрабас"  # noqa: RUF001
 )
+_LEAD_NAME = re.compile(r"lead|melod|solo|voca|voice|vox|sing|canto")
 _NOT_BASS_NAME = re.compile(r"drum|perc|kick|snare|brass|fagott|fagot|vocal|voice|lyric")
 
 
@@ -44,7 +46,8 @@ def find_bass(song: Song, choice: str | int | None = None) -> Track:
     if named:
         return _whole_line(max(named, key=lambda track: (_score(song, track), -track.index)), named)
     limit = HIGHEST_ONLY_PITCH if len(lines) == 1 else HIGHEST_UNNAMED_PITCH
-    low = [t for t in lines if len(t.notes) >= MIN_NOTES and monophony(t.notes) >= MIN_MONOPHONY and _pitch(t) <= limit]
+    others = [track for track in lines if len(lines) == 1 or not _LEAD_NAME.search(track.name.casefold())]
+    low = [t for t in others if len(t.notes) >= MIN_NOTES and monophony(t.notes) >= MIN_MONOPHONY and _pitch(t) <= limit]
     longest = max((coverage(song, track) for track in lines), default=0.0)
     low = [track for track in low if coverage(song, track) >= longest / 4]
     if low:
