@@ -117,10 +117,14 @@ def _mapped(folder: Path, name: str, count: int) -> np.ndarray:
     dtype, shape = ARRAYS[name]
     where = printable(folder / f"{name}.npy")
     try:
-        array = np.load(folder / f"{name}.npy", mmap_mode="r" if count else None, allow_pickle=False)
+        if count:
+            array = np.lib.format.open_memmap(folder / f"{name}.npy", mode="r")  # unlike np.load it takes nothing but .npy
+        else:
+            with open(folder / f"{name}.npy", "rb") as file:
+                array = np.lib.format.read_array(file, allow_pickle=False)
     except (OSError, ValueError, EOFError, SyntaxError, OverflowError) as error:
         raise DataError(f"{where}: is missing or damaged, run `basedrum prepare` again") from error
-    if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != (count, *shape):
+    if array.dtype != dtype or array.shape != (count, *shape):
         raise DataError(f"{where}: does not fit its meta.json, run `basedrum prepare` again")
     return array
 
