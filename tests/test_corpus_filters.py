@@ -56,7 +56,8 @@ def test_equal_phrases_have_equal_keys_and_others_do_not():
     keys = phrase_keys(rolls[:, :2], rolls[:, 2])
     assert np.array_equal(keys, phrase_keys(rolls[:, :2].copy(), rolls[:, 2].copy()))
     changed = rolls.copy()
-    changed[np.arange(400), np.arange(400) % 3, np.arange(400) % 64, np.arange(400) % 9] ^= np.uint8(1) << (np.arange(400) % 8).astype(np.uint8)
+    n = np.arange(400)
+    changed[n, n % 3, n % 64, n % 9] ^= np.uint8(1) << (n % 8).astype(np.uint8)  # one bit each
     assert len(np.unique(np.concatenate([keys, phrase_keys(changed[:, :2], changed[:, 2])]))) == 800
 
 
@@ -104,10 +105,9 @@ def test_a_kit_is_a_kick_and_something_else_of_the_kit():
 @pytest.mark.parametrize("shift", [0, 2, 4, 8, 13])
 def test_the_phase_of_shifted_drums_is_found(shift):
     time = grid(16)
-    rows = ("kick x.....x.x.......", "snare ....x.......x...", "closed hat x.x.x.x.x.x.x.x.")
+    rows = ("kick x.....x.........", "snare ....x.......x...", "crash x...............")
     notes = DrumRoll(np.tile(groove(*rows).velocities, (16, 1)), np.zeros((256, 72))).to_notes(time)
-    crash = groove("crash x...............").to_notes(grid(1))
-    drums = Notes.join([moved(notes, shift * 24), moved(crash, shift * 24)])
+    drums = moved(notes, shift * 24)
     phase, gain = filters.bar_phase(Batch.of([pair(bass_roll(1, 16).to_notes(time), drums), pair(notes, drums, 16, 12)]))
     assert phase[0] == shift and (gain[0] > filters.MIN_PHASE_GAIN) == (shift != 0)
     assert gain[1] == 0  # a song in three is not asked
