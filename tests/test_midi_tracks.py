@@ -40,8 +40,8 @@ def test_names_of_a_bass(name):
 @pytest.mark.parametrize(
     "name",
     ["Bassoon", "Bass Drum", "bass + lead", "Bass Lead", "Brass", "Brass Section", "Basset Horn", "bass clarinet",
-     "Bass Trombone", "Basson", "Contrabassoon", "Drums & Bass kick", "Piano", "", "Basketball", "Bass Sax", "BASS DR", "Bass Voice",
-     "Barbara", "Strings", "Basic Pad", "Fagott"],
+     "Bass Trombone", "Basson", "Contrabassoon", "Drums & Bass kick", "Piano", "", "Basketball", "Bass Sax", "BASS DR",
+     "Bass Voice", "Barbara", "Strings", "Basic Pad", "Fagott"],
 )  # fmt: skip
 def test_names_of_no_bass(name):
     assert not is_bass_name(name)
