@@ -5,6 +5,7 @@ A run that was stopped and resumed gives the same weights as one that was not (s
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -98,6 +99,7 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
             save_drummer(folder.drummer, trainer.averaged, trainer.discriminator, provenance | {"step": trainer.step})
 
     stopped: list[int] = []
+    board = _tensorboard(folder) if chief else None
     bar = tqdm(total=train.total_steps, initial=trainer.step, disable=not progress, unit="step", dynamic_ncols=True)
     began, first = time.monotonic(), trainer.step
     sums: dict[str, list[float]] = {}
@@ -116,6 +118,8 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
                 sums.clear()
                 rows.append({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})
                 folder.write_log(rows)
+                for name, value in row.items():
+                    board(name, value, trainer.step)
                 shown = ("critic", "fool", "likelihood", "lift", "variety")
                 bar.set_postfix({k: f"{row[k]:.3f}" for k in shown if k in row})
             if trainer.step % train.save_every == 0 or last or stopped:
@@ -127,6 +131,16 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
     if first == train.total_steps:
         save()
     return folder.drummer
+
+
+def _tensorboard(folder: RunFolder) -> Callable[[str, float, int], None]:
+    """Return a writer of figures into `tensorboard/` of the run where TensorBoard is installed, else an idle one."""
+    if importlib.util.find_spec("tensorboard") is None:
+        return lambda name, value, step: None
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer = SummaryWriter(str(folder.path / "tensorboard"))
+    return lambda name, value, step: writer.add_scalar(name, value, step) if name != "step" else writer.flush()
 
 
 class _signals:
