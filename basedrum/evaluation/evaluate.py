@@ -271,9 +271,12 @@ def _noise_figures(drummer: PhraseDrummer, stage: Stage, seed: int, effort: Effo
     }
 
 
-def _views(stage: Stage, effort: Effort) -> dict[str, bool]:
-    """Return what the two-sample test is shown, by name: whether the bass is in it."""
-    return {"c2st": True} | ({"c2st_alone": False} if effort.drums_alone else {})
+def _views(effort: Effort) -> dict[str, tuple[bool, TwoSampleConfig]]:
+    """Return what each two-sample test is shown: whether the bass is in it, and the classifier (the stronger without bass)."""
+    views = {"c2st": (True, effort.two_sample)}
+    if effort.drums_alone:
+        views["c2st_alone"] = (False, replace(effort.two_sample, compares_measures=True))
+    return views
 
 
 def _shown(hits: np.ndarray, stage: Stage, with_bass: bool) -> np.ndarray:
@@ -282,7 +285,7 @@ def _shown(hits: np.ndarray, stage: Stage, with_bass: bool) -> np.ndarray:
 
 def _two_sample_figures(sets: list[np.ndarray], stage: Stage, seed: int, effort: Effort) -> dict[str, Estimate]:
     figures = {}
-    for key, with_bass in _views(stage, effort).items():
+    for key, (with_bass, config) in _views(effort).items():
         fakes = np.concatenate([_shown(hits, stage, with_bass) for hits in sets])
         figures[key] = two_sample(
             _shown(stage.real, stage, with_bass),
@@ -290,7 +293,7 @@ def _two_sample_figures(sets: list[np.ndarray], stage: Stage, seed: int, effort:
             stage.songs,
             np.tile(stage.songs, len(sets)),
             seed=seed,
-            config=effort.two_sample,
+            config=config,
         )
     return figures
 
@@ -302,8 +305,8 @@ def _real_figures(stage: Stage, lessons: Lessons, judges: list, seed: int, effor
     figures |= _distance_figures(stage.real[half], stage.real[~half])
     with contextlib.suppress(ValueError):  # one song holds more than half of the phrases: no others to compare with
         figures["seed_distance"] = song_mean(metrics.other_song_distance(stage.real, stage.songs, seed=seed), stage.songs)
-    for key, with_bass in _views(stage, effort).items():
-        figures[key] = real_floor(_shown(stage.real, stage, with_bass), stage.songs, seed=seed, config=effort.two_sample)
+    for key, (with_bass, config) in _views(effort).items():
+        figures[key] = real_floor(_shown(stage.real, stage, with_bass), stage.songs, seed=seed, config=config)
     return figures
 
 

@@ -22,7 +22,11 @@ from basedrum.measures.bootstrap import INTERVAL, NOT_MEASURED, Estimate, song_w
 
 @dataclass(frozen=True)
 class TwoSampleConfig:
-    """How the classifier is trained; the defaults take about 25 seconds of one thread for 2,400 phrases."""
+    """How the classifier is trained; the defaults take about 10 seconds of one thread, whatever the number of phrases.
+
+    Longer training and deeper networks told no more (2,836 phrases of 496 songs: 1,000 steps .701, two more layers .700, these
+    defaults .710 for real drums of another song).
+    """
 
     width: int = 48
     batch: int = 128
@@ -30,31 +34,39 @@ class TwoSampleConfig:
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     dropout: float = 0.3
+    compares_measures: bool = False
+    """Whether it is also shown how much neighbouring measures differ: a stronger judge, which hears repetition at once."""
 
 
 class Classifier(nn.Module):
-    """Rows (B, R, 64) -> logits (B,), positive for real."""
+    """Rows (B, R, 64) -> logits (B,), positive for real: four measures seen by one network, averaged."""
 
     def __init__(self, num_rows: int, config: TwoSampleConfig) -> None:
         super().__init__()
         width = config.width
-        self.layers = nn.Sequential(
+        self.compares_measures = config.compares_measures
+        self.measures = nn.Sequential(
             nn.Conv1d(num_rows, width, 5, padding=2),  # (B, width, 64) steps
             nn.LeakyReLU(0.2),
             nn.Conv1d(width, 2 * width, 4, stride=4),  # (B, 2 width, 16) beats
             nn.LeakyReLU(0.2),
             nn.Conv1d(2 * width, 2 * width, 4, stride=4),  # (B, 2 width, 4) measures
             nn.LeakyReLU(0.2),
-            nn.Flatten(),
+        )
+        self.verdict = nn.Sequential(
             nn.Dropout(config.dropout),
-            nn.Linear(8 * width, 64),
+            nn.Linear((4 if config.compares_measures else 2) * width, 64),
             nn.LeakyReLU(0.2),
             nn.Dropout(config.dropout),
             nn.Linear(64, 1),
         )
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        return self.layers(rows)[:, 0]
+        measures = self.measures(rows)
+        seen = [measures.mean(dim=2)]
+        if self.compares_measures:
+            seen.append((measures[..., 1:] - measures[..., :-1]).abs().mean(dim=2))
+        return self.verdict(torch.cat(seen, dim=1))[:, 0]
 
 
 def wins(real: np.ndarray, fake: np.ndarray) -> np.ndarray:

@@ -95,7 +95,7 @@ class NearestBass:
 
     name = "nearest bass"
 
-    def __init__(self, onsets: np.ndarray, hits: np.ndarray, choices: int = 4) -> None:
+    def __init__(self, onsets: np.ndarray, hits: np.ndarray, choices: int = 2) -> None:
         """Keep the basses (N, 64) bool and drums (N, 64, 12) bool of training phrases.
 
         The seed picks among the `choices` nearest phrases and all those as near as the last of them.
