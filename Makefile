@@ -23,6 +23,11 @@ test: $(VENV)/installed-dev
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -q -m slow
 
+samples: $(VENV)/installed
+	$(BIN)/python samples/make_samples.py
+	$(BIN)/basedrum generate samples/*.mid -o samples/drums
+	$(BIN)/basedrum generate samples/funk.mid -o samples/drums --picture
+
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 

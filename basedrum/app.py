@@ -42,6 +42,7 @@ def generate(
     candidates: int = 1,
     drums_only: bool = False,
     keep_drums: bool = False,
+    picture: bool = False,
     on_written: Callable[[Written], None] = lambda written: None,
     **playing,
 ) -> tuple[list[Written], list[BasedrumError]]:
@@ -52,6 +53,7 @@ def generate(
             beside the input. An input is never overwritten.
         candidates: how many answers to write, `NAME.1.mid`, `NAME.2.mid` ... with seeds seed, seed + 1, ...
         drums_only: write the drums alone, without the song; keep_drums: keep the drums the song already has.
+        picture: draw the first eight bars of each answer, as NAME.png.
         playing: the other options of `Drummer.play`.
 
     Raises:
@@ -74,6 +76,8 @@ def generate(
                 song = played.song
                 _make_folder(path.parent)
                 played.write(path, drums_only=drums_only, keep_drums=keep_drums)
+                if picture:
+                    played.picture(path.with_suffix(".png"))
                 written.append(Written(source, path, played))
                 on_written(written[-1])
         except ConfigError:

@@ -102,6 +102,7 @@ def _generate(options: argparse.Namespace) -> int:
         candidates=options.candidates,
         drums_only=options.drums_only,
         keep_drums=options.keep_drums,
+        picture=options.picture,
         bass_track=options.bass_track,
         temperature=options.temperature,
         density=options.density,

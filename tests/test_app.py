@@ -229,3 +229,5 @@ def test_the_package_offers_only_what_it_names():
 def test_a_picture_of_the_song(tmp_path):
     song = basedrum.Drummer().play(write_bass(tmp_path / "bass.mid"))
     assert song.picture(tmp_path / "bass.png", num_measures=4).read_bytes().startswith(b"\x89PNG")
+    app.generate([tmp_path / "bass.mid"], tmp_path / "out.mid", picture=True)
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
