@@ -12,7 +12,7 @@ from basedrum.measures.baselines import PositionMarginals, bass_onsets
 from basedrum.measures.metrics import recall_at_one
 from basedrum.music import kit
 
-FAST = TwoSampleConfig(width=16, steps=120)
+FAST = TwoSampleConfig(width=16, steps=80)
 
 
 def band(num_songs: int, per_song: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -57,11 +57,11 @@ def test_two_sample_tells_marginals_and_not_real_drums():
 
 
 def test_two_sample_hears_the_bass_only_where_it_is_shown():
-    bass, hits, songs = band(120)
+    bass, hits, songs = band(90)
     other = hits[(np.arange(len(hits)) + 4) % len(hits)]  # the next song's drums: good drums, wrong bass
-    config = TwoSampleConfig(width=24, steps=250)
+    config = TwoSampleConfig(width=16, steps=200)
     with_bass = two_sample(both(bass, hits), both(bass, other), songs, songs, config=config)
-    alone = two_sample(drum_rows(hits), drum_rows(other), songs, songs, config=config)
+    alone = two_sample(drum_rows(hits), drum_rows(other), songs, songs, config=FAST)
     assert with_bass.value > 0.75
     assert alone.value < 0.6
 
@@ -80,7 +80,7 @@ def test_two_sample_is_seeded_and_leaves_the_callers_randomness_alone():
 def test_matching_finds_the_bass_of_new_songs_and_without_the_kick_it_cannot():
     bass, hits, songs = band(150)
     rows = bass_rows(bass, np.full(len(bass), 120.0))
-    config = MatchingConfig(steps=200, batch=64, width=24, check_every=50)
+    config = MatchingConfig(steps=120, batch=48, width=24, check_every=40)
     new_bass, new_hits, new_songs = band(20, seed=5)
     new_rows = bass_rows(new_bass, np.full(len(new_bass), 120.0))
     found = {}
