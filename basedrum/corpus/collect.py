@@ -11,12 +11,14 @@ import hashlib
 import io
 import os
 import shutil
+import signal
 import time
+import zlib
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
-from itertools import islice
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -44,6 +46,7 @@ class PrepareReport:
         splits: phrases in each split.
         seconds: wall clock of this run.
         work_s: processor seconds of all processes, for all songs (of resumed shards: as measured when they were made).
+        reading_s: the part of it that getting the files out of folders and archives took.
         parser_s: processor seconds the MIDI parser alone needs for the same bytes, measured in the same processes.
     """
 
@@ -54,6 +57,7 @@ class PrepareReport:
     splits: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     work_s: float = 0.0
+    reading_s: float = 0.0
     parser_s: float = 0.0
 
     def __str__(self) -> str:
@@ -62,9 +66,11 @@ class PrepareReport:
         lines += [f"  left out: {count} songs, {reason}" for reason, count in self.skipped.items()]
         if self.seconds and self.parser_s:
             each = 1e6 / max(self.songs, 1)
+            bare, fetched = self.parser_s, self.parser_s + self.reading_s
             lines.append(
                 f"{self.songs / self.seconds:.0f} songs/s; {each * self.work_s:.0f} microseconds of processor a song, "
-                f"{self.work_s / self.parser_s:.1f} x the bare MIDI parser's {each * self.parser_s:.0f} on the same files"
+                f"{self.work_s / bare:.1f} x the bare MIDI parser on the same files ({each * bare:.0f}), "
+                f"{self.work_s / fetched:.1f} x fetching and parsing them ({each * fetched:.0f})"
             )
         return "\n".join(lines)
 
@@ -97,73 +103,85 @@ def prepare(
     started, cpu = time.perf_counter(), time.process_time()
     out = Path(out)
     labels = Labels.read(songs_csv, styles) if songs_csv is not None else Labels()
+    inline_s = 0.0
     try:
         shards = out / ".shards"
         shards.mkdir(parents=True, exist_ok=True)
         tasks = _Tasks(sources, shards, labels)
-        inline_work = 0.0
-        num_workers = workers or os.cpu_count() or 1
         paths = []
         with tqdm(desc="prepare", unit=" songs", disable=not progress, smoothing=0.05) as bar:
-            for path, count in _run(tasks, num_workers):
+            for path, count, seconds in _run(tasks, workers or os.cpu_count() or 1):
                 paths.append(path)
+                inline_s += seconds
                 bar.update(count)
         report = _merge(out, tasks.songs, paths, labels, seed, DEFAULT_CAPS if source_caps is None else source_caps)
-        own_s = time.process_time() - cpu
+        own_s = time.process_time() - cpu - inline_s
         shutil.rmtree(shards)
     except OSError as error:
         raise DataError(f"{printable(out)}: cannot be written: {error.strerror or error}, choose another place") from error
-    work_s = report.work_s + (own_s if num_workers > 1 else max(0.0, own_s - report.work_s + inline_work))
-    return PrepareReport(**{**report.__dict__, "seconds": time.perf_counter() - started, "work_s": work_s})
+    except BrokenExecutor as error:
+        raise DataError(f"{printable(out)}: a worker process was killed, run again (what is done is kept)") from error
+    return replace(report, seconds=time.perf_counter() - started, work_s=report.work_s + own_s, reading_s=tasks.reading_s)
 
 
 class _Tasks:
-    """The tasks of a run in order, skipping none; `songs` grows with (path, label) of every song met."""
+    """The tasks of a run in order. `songs` grows with the path of every song met, `reading_s` with the time it took."""
 
     def __init__(self, sources: Sequence[str | os.PathLike], shards: Path, labels: Labels):
         self.songs: list[str] = []
+        self.reading_s = 0.0
         self._sources, self._shards, self._labels = sources, shards, labels
 
     def __iter__(self) -> Iterator[Task]:
         items = iterate_items(self._sources)
-        while part := list(islice(items, SONGS_PER_SHARD)):
+        while part := self._next(items):
             labels = [self._labels.of(item.path) for item in part]
             number = len(self.songs) // SONGS_PER_SHARD
             name = f"{number:06d}-{_content_key(part, labels)}.shard"
             self.songs += [item.path for item in part]
             yield Task(self._shards / name, part, labels)
 
+    def _next(self, items: Iterator[Item]) -> list[Item]:
+        started = time.process_time()
+        part = list(islice(items, SONGS_PER_SHARD))
+        self.reading_s += time.process_time() - started
+        return part
 
-def _content_key(items: Sequence[Item], labels: Sequence[object]) -> str:
+
+def _content_key(items: Sequence[Item], labels: Sequence[Label]) -> str:
     """A name for exactly these songs, so that a shard of other songs or labels is not taken for this one."""
     digest = hashlib.blake2b(FORMAT.encode(), digest_size=10)
     for item, label in zip(items, labels, strict=True):
-        digest.update(repr((item.path, item.data and len(item.data), label)).encode("utf-8", "surrogateescape"))
-        digest.update((item.data or b"")[:64] + (item.data or b"")[-64:])
+        known = (item.path, len(item.data or b""), zlib.crc32(item.data or b""), label)
+        digest.update(repr(known).encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
-def _run(tasks: Iterable[Task], workers: int) -> Iterator[tuple[Path, int]]:
-    """Yield (shard, number of songs) in order as they are done; a few tasks a worker are held in memory at a time."""
+def _run(tasks: Iterable[Task], workers: int) -> Iterator[tuple[Path, int, float]]:
+    """Yield (shard, number of songs, processor seconds spent on it in this process) in order.
+
+    A few tasks a worker are held in memory at a time; what fits in two shards is not worth starting processes for.
+    """
     tasks = iter(tasks)
-    if workers == 1:
-        for task in tasks:
-            yield task.shard if task.shard.exists() else make_shard(task), len(task.items)
+    waiting: deque = deque(islice(tasks, 3))
+    if workers == 1 or len(waiting) < 3:
+        for task in chain(waiting, tasks):
+            yield task.shard, len(task.items), 0.0 if task.shard.exists() else make_shard(task)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting: deque = deque()
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+
+        def submitted(task: Task) -> tuple[Path, int, Future | None]:
+            return task.shard, len(task.items), None if task.shard.exists() else pool.submit(make_shard, task)
+
         try:
-            while True:
-                for task in islice(tasks, workers * 2 - len(waiting)):
-                    waiting.append(
-                        (task.shard, len(task.items), None if task.shard.exists() else pool.submit(make_shard, task))
-                    )
-                if not waiting:
-                    return
+            waiting = deque(map(submitted, waiting))
+            while waiting:
+                waiting.extend(map(submitted, islice(tasks, max(0, workers * 2 - len(waiting)))))
                 shard, count, future = waiting.popleft()
                 if future is not None:
                     future.result()
-                yield shard, count
+                yield shard, count, 0.0
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -172,7 +190,7 @@ def _merge(
     out: Path, songs: list[str], paths: list[Path], labels: Labels, seed: int, caps: Mapping[str, float]
 ) -> PrepareReport:
     """Drop duplicates, deal splits and weights, and lay the shards end to end."""
-    shards = [read_shard(path, rolls=False) for path in paths]
+    shards = [read_shard(path) for path in paths]  # their rolls stay on disk
     numbers = [shard.songs["item"] + i * SONGS_PER_SHARD for i, shard in enumerate(shards)]
     number = np.concatenate([np.zeros(0, np.int64), *numbers]).astype(np.int64)
     label_of = [labels.of(songs[n]) for n in number]
@@ -193,7 +211,7 @@ def _merge(
     try:
         done = 0
         for path, kept in zip(paths, rows, strict=True):
-            windows = read_shard(path).windows
+            windows = read_shard(path).windows  # mapped anew, so that the pages of one shard at a time are in memory
             whole = len(kept) == len(windows.index)
             part = index[done : done + len(kept)]
             writer.append(part, windows.bass if whole else windows.bass[kept], windows.drums if whole else windows.drums[kept])

@@ -5,11 +5,13 @@ A shard that exists is never made again; that is what makes `prepare` resumable.
 
 from __future__ import annotations
 
+import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -22,7 +24,7 @@ from basedrum.corpus.sources import Item
 from basedrum.corpus.splits import Label
 from basedrum.corpus.windows import Windows, cut_windows
 from basedrum.errors import BasedrumError, printable
-from basedrum.midi.reading import parse_alone
+from basedrum.midi.reading import is_parsed_alone
 from basedrum.music.grid import STEPS_PER_MEASURE
 
 SONGS_PER_BATCH = 64
@@ -52,15 +54,16 @@ class Shard:
     windows: Windows
     skipped: list[tuple[int, str]]
     parser_s: float
-    work_s: float
+    work_s: float = 0.0
 
 
-def make_shard(task: Task) -> Path:
-    """Read, filter and cut the songs of a task and write its shard; runs in a worker process."""
+def make_shard(task: Task) -> float:
+    """Read, filter and cut the songs of a task and write its shard; runs in a worker process. Return processor seconds."""
     started = time.process_time()
+    parser_s = _parser_seconds(task.items)
+    probing_s = time.process_time() - started
     skipped: list[tuple[int, str]] = []
     pairs: list[tuple[int, Pair]] = []
-    parser_s = parser_bytes = all_bytes = 0.0
     for number, item in enumerate(task.items):
         if item.data is None:
             skipped.append((number, "larger than 8 MB"))
@@ -69,21 +72,19 @@ def make_shard(task: Task) -> Path:
             pairs.append((number, _read(item)))
         except BasedrumError as error:
             skipped.append((number, _reason(error)))
-            continue
-        all_bytes += len(item.data)
-        if number % PARSER_SAMPLE == 0 and not item.is_lpd:
-            before = time.process_time()
-            parse_alone(item.data)
-            parser_s += time.process_time() - before
-            parser_bytes += len(item.data)
-    probing_s = parser_s
-    if parser_bytes:
-        parser_s *= all_bytes / parser_bytes
-    done = [_batch(part, task.labels, skipped) for part in _batches(pairs)]
-    songs, spans, windows = _joined(done)
-    work_s = time.process_time() - started - probing_s
-    write_shard(task.shard, Shard(songs, spans, windows, sorted(skipped), parser_s, work_s))
-    return task.shard
+    songs, spans, windows = _joined([_batch(part, task.labels, skipped) for part in _batches(pairs)])
+    shard = Shard(songs, spans, windows, sorted(skipped), parser_s)
+    return write_shard(task.shard, shard, lambda: time.process_time() - started - probing_s)
+
+
+def _parser_seconds(items: Sequence[Item]) -> float:
+    """Time the bare MIDI parser on every eighth song, one after the other, and reckon it for all songs by their bytes."""
+    songs = [item.data for item in items if item.data and not item.is_lpd]
+    sample = [data for data in songs[::PARSER_SAMPLE] if is_parsed_alone(data)]
+    started = time.process_time()
+    for data in sample:
+        is_parsed_alone(data)
+    return (time.process_time() - started) * sum(map(len, songs)) / max(sum(map(len, sample)), 1)
 
 
 def _read(item: Item) -> Pair:
@@ -112,7 +113,8 @@ def _batch(part: list[tuple[int, Pair]], labels: Sequence[Label], skipped: list)
     """Filter and cut some songs: the song table of those with phrases, their spans, and the phrases."""
     batch = Batch.of([pair for _, pair in part])
     reasons = filters.unfit(batch)
-    phase, gain = filters.bar_phase(batch)
+    told = all(labels[number].bar_shift_steps is not None for number, _ in part)
+    phase, gain = (np.zeros(len(part), np.int64),) * 2 if told else filters.bar_phase(batch)
     shifts = np.zeros(len(part), np.int64)
     for i, (number, _) in enumerate(part):
         label = labels[number]
@@ -154,36 +156,38 @@ def _joined(done: list[tuple[np.ndarray, list, Windows]]) -> tuple[np.ndarray, n
     return songs, spans, Windows(*columns)
 
 
-def write_shard(path: Path, shard: Shard) -> None:
-    """Write a shard under a temporary name and rename it: it is there whole, or not at all."""
+def write_shard(path: Path, shard: Shard, seconds: Callable[[], float]) -> float:
+    """Write a shard under a temporary name and rename it: it is there whole, or not at all. Return `seconds()`, kept in it."""
     temporary = path.with_suffix(f".{os.getpid()}.part")
+    windows = shard.windows
     numbers = np.asarray([number for number, _ in shard.skipped], np.int64)
     reasons = np.asarray([reason for _, reason in shard.skipped], dtype="U96")
     with open(temporary, "wb") as file:
-        windows = shard.windows
-        times = np.asarray([shard.parser_s, shard.work_s])
-        for array in (
-            shard.songs,
-            shard.spans,
-            windows.index,
-            windows.keys,
-            numbers,
-            reasons,
-            times,
-            windows.bass,
-            windows.drums,
-        ):
+        for array in (windows.bass, windows.drums, shard.songs, shard.spans, windows.index, windows.keys, numbers, reasons):
             np.save(file, array, allow_pickle=False)
+        work_s = seconds()
+        np.save(file, np.asarray([shard.parser_s, work_s]))
     os.replace(temporary, path)
+    return work_s
 
 
-def read_shard(path: Path, rolls: bool = True) -> Shard:
-    """Read a shard back; without `rolls` its bass and drums are left on disk."""
+def read_shard(path: Path) -> Shard:
+    """Read a shard back; its rolls stay on disk, memory-mapped."""
     with open(path, "rb") as file:
+        bass, drums = (_mapped(file) for _ in range(2))
         songs, spans, index, keys, numbers, reasons, times = (np.load(file, allow_pickle=False) for _ in range(7))
-        bass, drums = (np.load(file, allow_pickle=False) for _ in range(2)) if rolls else (np.zeros(0), np.zeros(0))
     skipped = list(zip(numbers.tolist(), reasons.tolist(), strict=True))
     return Shard(songs, spans, Windows(bass, drums, index, keys), skipped, float(times[0]), float(times[1]))
+
+
+def _mapped(file: BinaryIO) -> np.ndarray:
+    """Map the array that starts where the file stands, and move past it."""
+    np.lib.format.read_magic(file)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    start, size = file.tell(), math.prod(shape) * dtype.itemsize
+    array = np.memmap(file, dtype, "r", start, shape) if size else np.zeros(shape, dtype)
+    file.seek(start + size)
+    return array
 
 
 def fingerprints_of(shard: Shard) -> list[Fingerprint]:

@@ -161,9 +161,13 @@ def _may_hold_escapes(data: bytes) -> bool:
     return True
 
 
-def parse_alone(data: bytes) -> None:
-    """Let symusic read bytes and drop the result: the bare speed that `basedrum prepare` is measured against."""
-    symusic.Score.from_midi(data)
+def is_parsed_alone(data: bytes) -> bool:
+    """Let symusic alone read bytes and drop the result: the bare speed that `basedrum prepare` is measured against."""
+    try:
+        symusic.Score.from_midi(data)
+    except Exception:  # symusic raises RuntimeError, ValueError and others of its own
+        return False
+    return True
 
 
 def _song_of(score: symusic.core.ScoreTick, data: bytes) -> tuple[Grid, tuple[Track, ...]]:
