@@ -19,6 +19,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from basedrum.errors import BasedrumError, CheckpointError, printable
 from basedrum.files import write_atomic
@@ -115,9 +116,19 @@ def _config_of(header: dict, name: str) -> ModelConfig:
         raise CheckpointError(f"model {printable(name)}: its config does not fit: {printable(error)}, train anew") from error
 
 
+class _Undrawn(TorchFunctionMode):
+    """Leaves weights undrawn: on the meta device, drawing from a normal distribution would import a compiler for a second."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if function in (Tensor.normal_, nn.init.normal_):
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **kwargs)
+
+
 def _filled(build, config: ModelConfig, tensors: dict[str, Tensor], prefix: str, name: str) -> nn.Module:
     """Build a network without drawing weights, then give it those of the file."""
-    with torch.device("meta"):
+    with torch.device("meta"), _Undrawn():
         network = build(config)
     wanted = network.state_dict()
     held = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -55,4 +55,4 @@ def repeat_last_measure(phrase: Tensor) -> Tensor:
 
 def position_map(channels: int, measures: int, steps: int) -> nn.Parameter:
     """A learned map that tells every cell where in the phrase it lies."""
-    return nn.Parameter(torch.randn(channels, measures, steps) * 0.02)
+    return nn.Parameter(torch.empty(channels, measures, steps).normal_(std=0.02))
