@@ -4,6 +4,7 @@ import csv
 import io
 import tarfile
 import zipfile
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ from basedrum.corpus import collect, shards
 from basedrum.corpus.collect import prepare
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.errors import DataError
+from basedrum.midi.building import Part, build_midi
+from basedrum.music.grid import Grid
+from basedrum.music.notes import Notes
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -273,3 +277,34 @@ def test_a_csv_that_cannot_be_used_is_one_clear_line(tmp_path, rows, says):
     folder = write_songs(tmp_path / "songs", {"a.mid": song(1)})
     with pytest.raises(DataError, match=says):
         run([folder], tmp_path / "out", songs_csv=labelled(tmp_path, rows))
+
+
+def test_a_file_of_endless_notes_is_left_out_before_it_is_laid_out(tmp_path):
+    time = Grid(96, 96 * 19_000, (), ())
+    count = 30_000
+    start = np.arange(count) * 48
+    bass = Notes(start, np.full(count, time.end_tick), 30 + np.arange(count) % 30, np.full(count, 90))
+    drums = Notes(start, start + 10, np.resize([36, 38], count), np.full(count, 90))
+    endless = build_midi([Part("Bass", 33, False, bass), Part("Drums", 0, True, drums)], time)
+    write_songs(tmp_path / "songs", {"endless.mid": endless, "sound.mid": song(1)})
+    run([tmp_path / "songs"], tmp_path / "out")
+    assert skipped(tmp_path / "out") == {"endless.mid": "more long notes than a bass can hold"}
+
+
+def test_a_killed_worker_is_one_clear_line_and_what_is_done_is_kept(tmp_path, many, monkeypatch):
+    def killed(task):
+        if task.items[0].path == "4.mid":
+            raise BrokenProcessPool
+        return shards.make_shard(task)
+
+    monkeypatch.setattr(collect, "make_shard", killed)
+    with pytest.raises(DataError, match="killed, run again"):
+        run([many], tmp_path / "out")
+    assert len(list((tmp_path / "out" / ".shards").iterdir())) == 2
+
+
+def test_the_report_tells_speed_beside_the_parser(tmp_path, many):
+    report = run([many], tmp_path / "out")
+    assert report.work_s > report.reading_s > 0 and report.parser_s > 0 and report.seconds > 0
+    assert "x the bare MIDI parser on the same files" in str(report) and "7 of 9 songs kept" in str(report)
+    assert sum(report.splits.values()) == report.phrases == 14
