@@ -212,9 +212,8 @@ def _merge(
         done = 0
         for path, kept in zip(paths, rows, strict=True):
             windows = read_shard(path).windows  # mapped anew, so that the pages of one shard at a time are in memory
-            whole = len(kept) == len(windows.index)
-            part = index[done : done + len(kept)]
-            writer.append(part, windows.bass if whole else windows.bass[kept], windows.drums if whole else windows.drums[kept])
+            content = windows.content[kept]
+            writer.append(index[done : done + len(kept)], windows.bass[content], windows.drums[content])
             done += len(kept)
         writer.finish([table[i] for i in np.flatnonzero(keep)], sources, styles, seed=seed, source_caps=dict(caps))
     finally:

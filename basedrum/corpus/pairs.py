@@ -154,17 +154,18 @@ def _line(pairs: Sequence[Pair], parts: Sequence[Part], metres: _Metres, kit_onl
         if not inside.all():
             song, ticks, pitches = song[inside], ticks[inside], pitches[inside]
     bounds = np.searchsorted(song, np.arange(len(parts) + 1))
-    cells = _cells(pairs, song, ticks, bounds, metres)
     if kit_only:
+        cells = _cells(pairs, song, ticks[None], bounds, metres)[0]
         return Line(song, ticks, cells, pitches, cells + 1, bounds)
-    end_cells = np.maximum(_cells(pairs, song, ends, bounds, metres), cells + 1)
+    cells, end_cells = _cells(pairs, song, np.stack([ticks, ends]), bounds, metres)
+    end_cells = np.maximum(end_cells, cells + 1)
     runs_out = ends >= (metres.last_tick - 0.5 / metres.steps_per_tick)[song]
     end_cells = np.where(runs_out, metres.last_cell[song] + 1, end_cells)
     return Line(song, ticks, cells, pitches, end_cells, bounds)
 
 
 def _cells(pairs: Sequence[Pair], song: np.ndarray, ticks: np.ndarray, bounds: np.ndarray, metres: _Metres) -> np.ndarray:
-    """The cell of each tick: what `Grid.locate` answers, song by song only where the metre changes."""
+    """The cells (K, N) of K rows of ticks: what `Grid.locate` answers, song by song only where the metre changes."""
     cells = (ticks * metres.steps_per_tick[song] + 0.5).astype(np.int64)
     if ((metres.measure_steps != STEPS_PER_MEASURE) & (metres.measure_steps > 0)).any():
         size = np.maximum(metres.measure_steps, 1)[song]
@@ -172,6 +173,6 @@ def _cells(pairs: Sequence[Pair], song: np.ndarray, ticks: np.ndarray, bounds: n
     cells = np.minimum(cells, metres.last_cell[song])
     for i in np.flatnonzero(metres.measure_steps == 0):
         notes = slice(bounds[i], bounds[i + 1])
-        measure, step, _ = pairs[i].grid.locate(ticks[notes])
-        cells[notes] = measure * STEPS_PER_MEASURE + step
+        measure, step, _ = pairs[i].grid.locate(ticks[:, notes])
+        cells[:, notes] = measure * STEPS_PER_MEASURE + step
     return cells

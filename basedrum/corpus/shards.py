@@ -73,7 +73,7 @@ def make_shard(task: Task) -> float:
         except BasedrumError as error:
             skipped.append((number, _reason(error)))
     songs, spans, windows = _joined([_batch(part, task.labels, skipped) for part in _batches(pairs)])
-    shard = Shard(songs, spans, windows, sorted(skipped), parser_s)
+    shard = Shard(songs, spans, windows.distinct(), sorted(skipped), parser_s)
     return write_shard(task.shard, shard, lambda: time.process_time() - started - probing_s)
 
 
@@ -163,7 +163,8 @@ def write_shard(path: Path, shard: Shard, seconds: Callable[[], float]) -> float
     numbers = np.asarray([number for number, _ in shard.skipped], np.int64)
     reasons = np.asarray([reason for _, reason in shard.skipped], dtype="U96")
     with open(temporary, "wb") as file:
-        for array in (windows.bass, windows.drums, shard.songs, shard.spans, windows.index, windows.keys, numbers, reasons):
+        phrases = (windows.bass, windows.drums, windows.index, windows.keys, windows.content)
+        for array in (*phrases, shard.songs, shard.spans, numbers, reasons):
             np.save(file, array, allow_pickle=False)
         work_s = seconds()
         np.save(file, np.asarray([shard.parser_s, work_s]))
@@ -175,9 +176,9 @@ def read_shard(path: Path) -> Shard:
     """Read a shard back; its rolls stay on disk, memory-mapped."""
     with open(path, "rb") as file:
         bass, drums = (_mapped(file) for _ in range(2))
-        songs, spans, index, keys, numbers, reasons, times = (np.load(file, allow_pickle=False) for _ in range(7))
+        index, keys, content, songs, spans, numbers, reasons, times = (np.load(file, allow_pickle=False) for _ in range(8))
     skipped = list(zip(numbers.tolist(), reasons.tolist(), strict=True))
-    return Shard(songs, spans, Windows(bass, drums, index, keys), skipped, float(times[0]), float(times[1]))
+    return Shard(songs, spans, Windows(bass, drums, index, keys, content), skipped, float(times[0]), float(times[1]))
 
 
 def _mapped(file: BinaryIO) -> np.ndarray:

@@ -82,22 +82,24 @@ def _is_song(name: str) -> bool:
     return lower.endswith((*MIDI_SUFFIXES, LPD_SUFFIX)) and not lower.rpartition("/")[2].startswith("._")
 
 
-def _read(path: Path) -> bytes | None:
+def _read(path: str | os.PathLike) -> bytes | None:
+    """The bytes of a file, None where it is larger than any song."""
     try:
-        if path.stat().st_size > MAX_ITEM_BYTES:
-            return None
-        return path.read_bytes()
+        with open(path, "rb", buffering=0) as file:
+            data = file.read(MAX_ITEM_BYTES + 1)
     except OSError as error:
         raise DataError(f"{printable(path)}: cannot be read: {error.strerror}, check the file") from error
+    return None if len(data) > MAX_ITEM_BYTES else data
 
 
 def _from_folder(folder: Path) -> Iterator[Item]:
     for base, folders, files in os.walk(folder):
         folders.sort()
+        inside = Path(base).relative_to(folder).as_posix()
         for name in sorted(files):
-            path = Path(base, name)
-            if _is_song(name) and path.is_file():
-                yield Item(path.relative_to(folder).as_posix(), _read(path))
+            path = os.path.join(base, name)
+            if _is_song(name) and os.path.isfile(path):  # no pipes, no devices
+                yield Item(name if inside == "." else f"{inside}/{name}", _read(path))
 
 
 def _from_tar(path: Path) -> Iterator[Item]:

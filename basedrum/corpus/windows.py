@@ -8,7 +8,7 @@ Conventions: packed rolls are `np.packbits` along the 72 pitches, 9 bytes a step
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,16 +36,23 @@ class Windows:
     """The kept phrases of a batch of songs: N rows, songs in order, each song's phrases in order of time.
 
     Attributes:
-        bass: (N, 2, 64, 9) uint8 packed onset and sustain.
-        drums: (N, 64, 9) uint8 packed hits.
+        bass: (D, 2, 64, 9) uint8 packed onset and sustain.
+        drums: (D, 64, 9) uint8 packed hits.
         index: (N,) of `INDEX_DTYPE`; song counts within the batch, links count within these rows.
         keys: (N,) uint64, equal for equal bass and drums.
+        content: (N,) int64, the row of `bass` and `drums` that holds each phrase; all rows in turn, until `distinct`.
     """
 
     bass: np.ndarray
     drums: np.ndarray
     index: np.ndarray
     keys: np.ndarray
+    content: np.ndarray
+
+    def distinct(self) -> Windows:
+        """Return the same phrases with the rolls of equal ones kept once: loops fill about a third of real songs."""
+        _, first, content = np.unique(self.keys, return_index=True, return_inverse=True)
+        return replace(self, bass=self.bass[first], drums=self.drums[first], content=content)
 
 
 def cut_windows(batch: Batch, fit: np.ndarray | None = None) -> Windows:
@@ -88,7 +95,7 @@ def cut_windows(batch: Batch, fit: np.ndarray | None = None) -> Windows:
     index["previous"][1:][adjoining] = rows[:-1][adjoining]
     index["next"][:-1][adjoining] = rows[1:][adjoining]
     bass = np.stack([onset[keep], sustain[keep]], axis=1)
-    return Windows(bass, drums[keep], index, phrase_keys(bass, drums[keep]))
+    return Windows(bass, drums[keep], index, phrase_keys(bass, drums[keep]), rows)
 
 
 def phrase_keys(bass: np.ndarray, drums: np.ndarray) -> np.ndarray:
