@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from basedrum.errors import BasedrumError, ConfigError, printable
-from basedrum.player import Drummer, PlayedSong
+from basedrum.player import MAX_SEED, Drummer, PlayedSong
 
 if TYPE_CHECKING:
     from basedrum.corpus.collect import PrepareReport
@@ -64,6 +64,8 @@ def generate(
         raise ConfigError(f"candidates {candidates}: out of range, give a whole number from 1 to {MAX_CANDIDATES}")
     if drums_only and keep_drums:
         raise ConfigError("drums only: leaves the song's own drums out, do not ask to keep them as well")
+    if not 0 <= seed <= MAX_SEED - candidates:
+        raise ConfigError(f"seed {seed}: out of range, give a whole number from 0 to 2^63 - {candidates + 1}")
     sources = [Path(path) for path in inputs]
     targets = output_paths(sources, output, candidates)
     drummer = Drummer(model)

@@ -1,0 +1,76 @@
+"""Speed, measured here and now: `python tests/benchmark.py [--rounds 5] [--model NAME|PATH]`.
+
+Prints the time of a cold `basedrum generate` of a song of three minutes beside that of `python -c "import torch"`, both
+started in turn, medians of the rounds; the time of `basedrum --help`; and training steps a second with their share of the
+matrix multiplications this machine can do. Run it on a machine with nothing else to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+QPM, BARS = 120, 90  # 90 bars of two seconds: three minutes
+
+
+def three_minute_song(path: Path) -> None:
+    """Write a bass line of eighths with rests, another figure every eight bars."""
+    from basedrum.midi.building import Part, build_midi
+    from basedrum.music.grid import Grid
+    from basedrum.music.notes import Notes
+
+    rng = np.random.default_rng(0)
+    figures = rng.random((BARS // 8 + 1, 8)) < 0.7
+    eighths = np.flatnonzero(np.concatenate([figures[bar // 8] for bar in range(BARS)]))
+    pitches = 33 + rng.integers(0, 12, len(eighths))
+    notes = Notes(eighths * 240, eighths * 240 + 200, pitches, np.full(len(eighths), 90))
+    path.write_bytes(build_midi([Part("Bass", 33, False, notes)], Grid(480, BARS * 1920, ((0, float(QPM)),))))
+
+
+def seconds(command: list[str], folder: str) -> np.ndarray:
+    """Return (wall clock, processor) seconds of one run."""
+    began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return np.asarray([time.perf_counter() - began, now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime])
+
+
+def cold_start(rounds: int, model: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        three_minute_song(Path(folder) / "song.mid")
+        generate = [sys.executable, "-m", "basedrum", "generate", "song.mid", "-o", "out.mid", "--model", model]
+        torch = [sys.executable, "-c", "import torch"]
+        helped = [sys.executable, "-m", "basedrum", "--help"]
+        for command in (generate, torch, helped):  # once for the disk cache
+            seconds(command, folder)
+        runs = np.asarray([[seconds(command, folder) for command in (generate, torch, helped)] for _ in range(rounds)])
+    median, ratio = np.median(runs, axis=0), runs[:, 0] / runs[:, 1]
+    names = (f"basedrum generate, {BARS} bars, cold", "python -c 'import torch'", "basedrum --help (bar: 0.3 s)")
+    print(f"{'':36}{'wall s':>9}{'processor s':>13}")
+    for name, (wall, processor) in zip(names, median, strict=True):
+        print(f"{name:36}{wall:9.2f}{processor:13.2f}")
+    wall, processor = np.median(ratio, axis=0)
+    low, high = ratio[:, 0].min(), ratio[:, 0].max()
+    print(f"{'ratio of the two (bar: 1.5)':36}{wall:9.2f}{processor:13.2f}   wall {low:.2f} to {high:.2f} in {rounds} rounds")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is started (default: 5)")
+    parser.add_argument("--model", default="default", help="the drummer to play (default: default)")
+    options = parser.parse_args()
+    model = os.path.abspath(options.model) if os.path.exists(options.model) else options.model
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    cold_start(options.rounds, model)
+
+
+if __name__ == "__main__":
+    main()

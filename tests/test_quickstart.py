@@ -1,0 +1,125 @@
+"""Every command and every line of Python that the README shows, run in the order it shows them.
+
+What takes minutes runs with a few songs and steps; what installs is checked against the Makefile and the files it names.
+"""
+
+import glob
+import re
+import shlex
+import shutil
+import subprocess
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from basedrum import app, cli
+from basedrum.corpus.practice import practice_songs
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHORT_TRAINING = {
+    "train": {"warmup_steps": 2, "steps": 2, "critic_first": 1, "batch": 8, "probe_phrases": 8},
+    "model": {"width": 16, "critic_width": 16},
+}
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def commands():
+    """Each command of the README, its comment cut off, in order."""
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    return [command for line in lines if (command := line.split("  #")[0].strip())]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder as a reader has it: the samples, and a few songs with bass and drums of their own."""
+    folder = tmp_path_factory.mktemp("reader")
+    shutil.copytree(ROOT / "samples", folder / "samples", ignore=shutil.ignore_patterns("drums"))
+    (folder / "my-songs").mkdir()
+    for song in practice_songs(count=40):
+        (folder / "my-songs" / f"{song.name}.mid").write_bytes(song.data)
+    return folder
+
+
+@pytest.fixture
+def small(monkeypatch, folder):
+    """A reader's folder to stand in, 40 practice songs instead of 300, and an evaluation that takes seconds."""
+    from basedrum.evaluation import evaluate
+
+    quick = evaluate.QUICK
+    matching, two_sample = replace(quick.matching, steps=2), replace(quick.two_sample, steps=2)
+    effort = replace(quick, answers=2, answered_phrases=8, matching=matching, two_sample=two_sample)
+    monkeypatch.setattr(evaluate, "FULL", effort)
+    monkeypatch.setattr(app, "prepare_practice", partial(app.prepare_practice, count=40))
+    monkeypatch.chdir(folder)
+
+
+def run(command):
+    """Run a `basedrum` command of the README in this process."""
+    words = [name for word in shlex.split(command) for name in (sorted(glob.glob(word)) if "*" in word else [word])]
+    assert words[0] in ("basedrum", ".venv/bin/basedrum")
+    if words[1] == "train":
+        words += ["--quiet", "--device", "cpu"]
+        for section, values in SHORT_TRAINING.items():
+            words += [word for key, value in values.items() for word in ("--set", f"{section}.{key}={value}")]
+    if words[1] == "evaluate":
+        words += ["--limit", "40", "--quiet"]
+    assert cli.main(words[1:]) == 0, command
+    return words
+
+
+def test_the_readme_shows_the_verbs():
+    shown = {shlex.split(command)[1] for command in commands() if "basedrum " in command and "torchrun" not in command}
+    assert {"generate", "prepare", "train", "evaluate"} <= shown
+
+
+def test_every_command_of_the_readme_runs(small, folder, capsys):
+    done = 0
+    for command in commands():
+        if not re.match(r"(\.venv/bin/)?basedrum ", command):
+            continue
+        words = run(command)
+        if "-o" in words and words[1] == "generate" and "--candidates" not in words:
+            assert (folder / words[words.index("-o") + 1]).exists(), command
+        done += 1
+    assert done >= 10
+    assert {"take.1.mid", "take.2.mid", "take.3.mid"} <= {path.name for path in folder.iterdir()}
+    assert {path.suffix for path in (folder / "drums").iterdir()} == {".mid", ".png"}
+    assert (folder / "runs" / "mine" / "report.json").exists() and (folder / "runs" / "quick" / "drummer.safetensors").exists()
+
+
+def test_every_line_of_python_in_the_readme_runs(small, folder):
+    assert blocks("python")
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), {})
+    assert (folder / "funk-with-drums.mid").stat().st_size > 1000 and (folder / "funk.png").exists()
+
+
+def test_the_commands_that_install_name_what_there_is():
+    others = [command for command in commands() if not re.match(r"(\.venv/bin/)?basedrum ", command)]
+    for command in others:
+        words = shlex.split(command)
+        if words[0] == "make":
+            plan = subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+            assert "basedrum generate samples/funk.mid -o demo/funk.mid" in plan
+        elif "pip" in words:
+            assert (ROOT / words[words.index("-c") + 1]).exists() and words[-2:] == ["-e", ".[dev]"]
+        else:
+            assert command in ("python3 -m venv .venv", ".venv/bin/python -m pytest -q"), f"{command}: not tested"
+
+
+def test_what_make_test_and_ci_run_is_the_whole_suite():
+    plan = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert re.search(r"python -m pytest -q\n?$", plan.strip())
+    assert "exec make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", re.findall(r"`([\w./-]+\.(?:md|py|txt|mid))`|\]\(([\w./-]+)\)", README))
+def test_every_file_that_the_readme_names_is_there(name):
+    name = name[0] or name[1]
+    assert (ROOT / name).exists() or (ROOT / "basedrum" / name).exists() or name.isupper(), name
