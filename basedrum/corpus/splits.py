@@ -109,13 +109,10 @@ def capped_weights(weights: np.ndarray, caps: np.ndarray) -> np.ndarray:
     bound = np.zeros(len(weights), bool)
     while True:
         free = weights[~bound].sum()
-        room = 1 - caps[bound].sum()
-        if free <= 0 or room <= 1e-9:
-            if bound.any():
-                total = weights.sum() if free <= 0 else free / 1e-9
-                factors[bound] = total * caps[bound] / caps[bound].sum() / np.maximum(weights[bound], 1e-30)
+        if free <= 0 and bound.any():
+            factors[bound] = weights.sum() * caps[bound] / caps[bound].sum() / weights[bound]
             return factors
-        total = free / room
+        total = free / (1 - caps[bound].sum())
         over = ~bound & (weights > caps * total * (1 + 1e-12)) & (weights > 0)
         if not over.any():
             factors[bound] = caps[bound] * total / weights[bound]
