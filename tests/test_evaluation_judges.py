@@ -75,6 +75,7 @@ def test_two_sample_is_seeded_and_leaves_the_callers_randomness_alone():
     assert torch.equal(torch.get_rng_state(), before)
     assert first == two_sample(rows, rows[::-1].copy(), songs, songs, seed=1, config=config)
     assert np.isnan(two_sample(rows[:8], rows[:8], songs[:8], songs[:8], config=config).value)  # two songs only
+    assert np.isnan(real_floor(rows[:8], songs[:8], config=config).value)
 
 
 def test_matching_finds_the_bass_of_new_songs_and_without_the_kick_it_cannot():

@@ -9,6 +9,7 @@ import io
 import json
 import math
 import os
+import textwrap
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -43,9 +44,9 @@ BLOCKS: tuple[tuple[str, tuple[tuple[str, str], ...], bool], ...] = (
         True,
     ),
     (
-        "Noise and listening tests (Jaccard; transposed: 1 is wanted, shifted rhythm: low), repetition over 16 bars",
+        "Noise: distance between seeds. Listening: Jaccard with the bass transposed (1 is wanted) or late. 16-bar repetition",
         (
-            ("seed_distance", "seed dist"),
+            ("seed_distance", "seeds"),
             ("variety", "variety"),
             ("transposed_5", "up 5"),
             ("transposed_12", "up 12"),
@@ -61,13 +62,13 @@ BLOCKS: tuple[tuple[str, tuple[tuple[str, str], ...], bool], ...] = (
         "Style (EB empty bars, DP eighth and beat mask, GS and GC of struck steps; distances to real drums: 0 is best)",
         (
             ("empty_bars", "EB"),
-            ("pattern_eighth", "DP eighth"),
+            ("pattern_eighth", "DP 8th"),
             ("pattern_beat", "DP beat"),
             ("groove_similarity", "GS"),
             ("groove_consistency", "GC"),
             ("density_error", "density"),
             ("voice_distance", "JS voice"),
-            ("position_distance", "JS place"),
+            ("position_distance", "JS step"),
             ("frechet", "Frechet"),
             ("copied_2", "copied 2"),
         ),
@@ -109,9 +110,8 @@ class Report:
 
     def to_text(self) -> str:
         """Return the report as blocks of a table, no line over 120 columns."""
-        lines = [
-            _cut("  ".join(f"{key} {value}" for key, value in self.settings.items() if not isinstance(value, (dict, list))))
-        ]
+        settings = "; ".join(f"{key} {value}" for key, value in self.settings.items())
+        lines = textwrap.wrap(settings, LINE_WIDTH, break_on_hyphens=False)
         for title, measures, with_interval in BLOCKS:
             known = [(k, h) for k, h in measures if any(not _unknown(row.get(k)) for row in self.figures.values())]
             rows = {name: [row.get(key, NOT_MEASURED) for key, _ in known] for name, row in self.figures.items()}
