@@ -12,6 +12,7 @@ import io
 import os
 import shutil
 import signal
+import threading
 import time
 import zlib
 from collections import Counter, deque
@@ -19,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
-from multiprocessing import get_context
+from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
 import numpy as np
@@ -169,7 +170,7 @@ def _run(tasks: Iterable[Task], workers: int) -> Iterator[tuple[Path, int, float
             yield task.shard, len(task.items), 0.0 if task.shard.exists() else make_shard(task)
         return
     context = get_context("spawn")
-    with ProcessPoolExecutor(workers, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+    with ProcessPoolExecutor(workers, context, _begin_worker) as pool:
 
         def submitted(task: Task) -> tuple[Path, int, Future | None]:
             return task.shard, len(task.items), None if task.shard.exists() else pool.submit(make_shard, task)
@@ -184,6 +185,18 @@ def _run(tasks: Iterable[Task], workers: int) -> Iterator[tuple[Path, int, float
                 yield shard, count, 0.0
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """Leave Ctrl-C to the parent, and do not outlive it however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+
+    def leave_with_parent() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=leave_with_parent, daemon=True).start()
 
 
 def _merge(
