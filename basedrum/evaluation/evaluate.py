@@ -130,9 +130,9 @@ def evaluate(
             | _noise_figures(drummer, stage, seed, effort)
             | _two_sample_figures(sets, stage, seed, effort)
         )
-    groups = np.asarray(dataset.sources, object)[stage.sources]
+    groups = np.asarray([*dataset.sources, ""], object)[stage.sources]  # the last answers source -1, unknown
     num_songs = {source: len(np.unique(stage.songs[groups == source])) for source in dict.fromkeys(dataset.sources)}
-    kinds = [source for source, number in num_songs.items() if number >= min(MIN_SONGS, max(num_songs.values()))]
+    kinds = [source for source, number in num_songs.items() if number >= min(MIN_SONGS, max(num_songs.values(), default=0))]
     by_source = {n: metrics.lift_by_group(h, stage.onsets, stage.songs, groups, seed=seed) for n, h in played.items()}
     return Report(
         settings={
