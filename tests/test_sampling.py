@@ -11,7 +11,7 @@ from basedrum.models.config import ModelConfig
 from basedrum.models.families import build_generator
 
 
-def model(family="modern", sharing=0.9, **more):
+def model(family="modern", phrases_share=0.9, **more):
     torch.manual_seed(4)
     noise = {"song_noise": 128} if family == "classic" else {"width": 16}
     config = ModelConfig(family=family, styles=("rock", "jazz"), **noise, **more)
@@ -19,7 +19,7 @@ def model(family="modern", sharing=0.9, **more):
     for parameter in generator.parameters():
         if parameter.dim() > 1:
             torch.nn.init.normal_(parameter, std=0.2)
-    return PhraseModel(Drummer("test", generator, config, {}), sharing)
+    return PhraseModel(Drummer("test", generator, config, {}), phrases_share)
 
 
 def lines(size, seed=0):
@@ -56,8 +56,8 @@ def test_a_phrase_is_the_same_alone_and_in_company():
 
 def test_a_song_keeps_its_dice_as_far_as_they_are_shared():
     same = np.repeat(lines(1), 3, axis=0)
-    for sharing, alike in ((1.0, True), (0.0, False)):
-        drummer = model(sharing=sharing)
+    for share, alike in ((1.0, True), (0.0, False)):
+        drummer = model(phrases_share=share)
         first, later = (drummer.play(same[:1], QPM[:1], STEPS[:1], None, 3, index=i) for i in (0, 5))
         assert np.array_equal(first, later) == alike
 

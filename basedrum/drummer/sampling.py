@@ -1,7 +1,8 @@
 """A loaded drummer, asked for one phrase at a time (a song) or for many at once (an evaluation).
 
-The dice of a song are thrown once and kept: each phrase gets them mixed with a few fresh ones. Two phrases with the same
-bass then get recognisably the same groove, and the same seed gives the same song whatever is played beside it.
+The dice of a song are thrown once and kept; each phrase gets them mixed with a few fresh ones, and its measures share
+them all. Two phrases with the same bass then get recognisably the same groove, two measures with the same bass often the
+very same one, and the same seed gives the same song whatever is played beside it.
 
 Conventions: drums are kit hits, (64, 12) or (n, 64, 12) bool, whatever the family makes inside.
 """
@@ -19,13 +20,14 @@ from torch import Tensor
 
 from basedrum.checkpoint import Drummer, load_drummer
 from basedrum.errors import ConfigError, printable
-from basedrum.models.binary import Noise, draw_song_noise, spread
+from basedrum.models.binary import Noise, draw_song_noise, spread, vary
 from basedrum.models.condition import Condition
 from basedrum.models.families import sample
 from basedrum.music import kit
 from basedrum.music.rolls import active_steps
 
-SHARING = 0.9  # how much of the dice a song's phrases and measures share
+PHRASES_SHARE = 0.85  # correlation of the dice between the phrases of a song
+MEASURES_SHARE = 1.0  # and between the measures of a phrase
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class PhraseModel:
         styles: the names that may be wished for.
     """
 
-    def __init__(self, drummer: Drummer, sharing: float = SHARING) -> None:
-        self.drummer, self.sharing = drummer, sharing
+    def __init__(self, drummer: Drummer, phrases_share: float = PHRASES_SHARE, measures_share: float = MEASURES_SHARE) -> None:
+        self.drummer, self.phrases_share, self.measures_share = drummer, phrases_share, measures_share
         self.name, self.config = drummer.name, drummer.config
         self.lookahead, self.styles = drummer.config.lookahead, drummer.config.styles
 
@@ -98,8 +100,9 @@ class PhraseModel:
         thrown: dict[int, Noise] = {}
         for number in songs.tolist():
             if number not in thrown:
-                song = draw_song_noise(1, self.config, _dice(seed, number, 0))
-                thrown[number] = spread(song, torch.tensor([self.sharing]), _dice(seed, number, index + 1))
+                song, own = (draw_song_noise(1, self.config, _dice(seed, number, place)) for place in (0, 2 * index + 1))
+                phrase = vary(song, own, self.phrases_share)
+                thrown[number] = spread(phrase, torch.tensor([self.measures_share]), _dice(seed, number, 2 * index + 2))
         parts = [thrown[number] for number in songs.tolist()]
         return Noise(*(torch.cat([getattr(p, f.name) for p in parts]) for f in dataclasses.fields(Noise)))
 

@@ -58,6 +58,18 @@ def draw_song_noise(batch: int, config: ModelConfig, generator: torch.Generator)
     )
 
 
+def vary(song: Noise, phrase: Noise, sharing: float) -> Noise:
+    """Return the dice of one phrase of a song: the song's own mixed with the phrase's, correlated by `sharing` 0..1.
+
+    Both as `draw_song_noise` draws them; the song vector stays the song's.
+    """
+
+    def mix(name: str) -> Tensor:
+        return sharing**0.5 * getattr(song, name) + (1 - sharing) ** 0.5 * getattr(phrase, name)
+
+    return Noise(song.song, mix("bar"), mix("step"), mix("bits"))
+
+
 def spread(song: Noise, sharing: Tensor, generator: torch.Generator) -> Noise:
     """Return the noise of one phrase: the song's dice mixed with fresh ones for each measure.
 
