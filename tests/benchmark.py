@@ -1,4 +1,4 @@
-"""Speed, measured here and now: `python tests/benchmark.py [--rounds 5] [--model NAME|PATH]`.
+"""Speed, measured here and now: `python tests/benchmark.py [--rounds 5] [--steps 24] [--preset modern]`.
 
 Prints the time of a cold `basedrum generate` of a song of three minutes beside that of `python -c "import torch"`, both
 started in turn, medians of the rounds; the time of `basedrum --help`; and training steps a second with their share of the
@@ -62,14 +62,63 @@ def cold_start(rounds: int, model: str) -> None:
     print(f"{'ratio of the two (bar: 1.5)':36}{wall:9.2f}{processor:13.2f}   wall {low:.2f} to {high:.2f} in {rounds} rounds")
 
 
+def matmul_ceiling(size: int = 1024, rounds: int = 8) -> float:
+    """Return the floating point operations a second of the best of some multiplications of square float32 matrices."""
+    import torch
+
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    best = np.inf
+    for _ in range(rounds):
+        began = time.perf_counter()
+        a @ b
+        best = min(best, time.perf_counter() - began)
+    return 2 * size**3 / best
+
+
+def training(preset: str, steps: int) -> None:
+    """Print steps a second of the game (warm-up left out) and their share of the ceiling, on the threads torch has."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from basedrum.app import prepare_practice
+    from basedrum.corpus.phrases import PhraseDataset
+    from basedrum.training.config import load_config
+    from basedrum.training.loop import Trainer
+
+    config = load_config(preset, ["train.warmup_steps=0", "train.critic_first=0"])
+    with tempfile.TemporaryDirectory() as folder:
+        data = PhraseDataset.open(prepare_practice(folder, count=40, progress=False))
+        trainer = Trainer(config, data)
+        trainer.advance()
+        with FlopCounterMode(display=False) as counter:
+            for _ in range(steps):
+                trainer.advance()
+        began = time.perf_counter()
+        for _ in range(steps):
+            trainer.advance()
+        per_step = (time.perf_counter() - began) / steps
+    work, ceiling = counter.get_total_flops() / steps, matmul_ceiling()
+    print(
+        f"training, preset {preset}, batch {config.train.batch}, {torch.get_num_threads()} threads: {1 / per_step:.2f} steps/s"
+    )
+    print(
+        f"  {work / 1e9:.1f} GFLOP a step at {work / per_step / 1e9:.0f} GFLOP/s: {work / per_step / ceiling:.0%} of the "
+        f"{ceiling / 1e9:.0f} GFLOP/s that a {1024} x {1024} float32 matrix multiplication reaches"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="how often each is started (default: 5)")
     parser.add_argument("--model", default="default", help="the drummer to play (default: default)")
+    parser.add_argument("--preset", default="modern", help="the training to time (default: modern)")
+    parser.add_argument("--steps", type=int, default=24, help="training steps to time; 0 for none (default: 24)")
     options = parser.parse_args()
     model = os.path.abspath(options.model) if os.path.exists(options.model) else options.model
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     cold_start(options.rounds, model)
+    if options.steps:
+        training(options.preset, options.steps)
 
 
 if __name__ == "__main__":

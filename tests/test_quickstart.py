@@ -93,6 +93,18 @@ def test_every_command_of_the_readme_runs(small, folder, capsys):
     assert (folder / "runs" / "mine" / "report.json").exists() and (folder / "runs" / "quick" / "drummer.safetensors").exists()
 
 
+def test_a_run_is_resumed_and_never_begun_twice(small, folder, capsys):
+    if not (folder / "my-data").exists():
+        run("basedrum prepare my-songs -o my-data")
+    run("basedrum train --data my-data -o runs/twice")
+    before = (folder / "runs" / "twice" / "drummer.safetensors").read_bytes()
+    with pytest.raises(AssertionError):
+        run("basedrum train --data my-data -o runs/twice")
+    assert "--resume" in capsys.readouterr().err
+    run("basedrum train --data my-data -o runs/twice --resume")
+    assert (folder / "runs" / "twice" / "drummer.safetensors").read_bytes() == before
+
+
 def test_every_line_of_python_in_the_readme_runs(small, folder):
     assert blocks("python")
     for block in blocks("python"):
