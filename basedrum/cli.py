@@ -158,7 +158,8 @@ def _train(options: argparse.Namespace) -> int:
         progress=not options.quiet,
         on_start=_tell_config,
     )
-    say(f"drummer written to {printable(weights)}, play it with: basedrum generate IN.mid --model {printable(weights)}")
+    if os.environ.get("RANK", "0") == "0":  # under torchrun one process speaks
+        say(f"drummer written to {printable(weights)}, play it with: basedrum generate IN.mid --model {printable(weights)}")
     return DONE
 
 
