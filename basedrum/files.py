@@ -1,4 +1,4 @@
-"""Writing files so that nothing is ever half written.
+"""Writing files so that nothing is ever half written, and folders that one process at a time may use.
 
 Every file the project writes goes through here: temporary name in the target folder, fsync, rename.
 """
@@ -9,8 +9,14 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 from basedrum.errors import BasedrumError, printable
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock: two processes in one folder are then not noticed
+    fcntl = None
 
 
 def write_atomic(path: str | os.PathLike, data: bytes | memoryview) -> None:
@@ -44,6 +50,23 @@ def write_atomic(path: str | os.PathLike, data: bytes | memoryview) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
     _sync_folder(path.parent)
+
+
+def take_lock(path: str | os.PathLike) -> BinaryIO:
+    """Return the open lock file `path`, made where it is missing: until it is closed no other process gets it.
+
+    Raises:
+        BlockingIOError: another process holds it.
+        OSError: it cannot be opened.
+    """
+    file = open(path, "a+b")  # noqa: SIM115 - the caller closes it
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise BlockingIOError(*error.args) from error
+    return file
 
 
 def _sync_folder(folder: Path) -> None:

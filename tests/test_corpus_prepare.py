@@ -15,6 +15,7 @@ from basedrum.corpus import collect, shards
 from basedrum.corpus.collect import prepare
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.errors import DataError
+from basedrum.files import take_lock
 from basedrum.midi.building import Part, build_midi
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
@@ -165,6 +166,20 @@ def test_caps_bound_the_share_of_a_style_in_the_sampling_weight(tmp_path):
     assert weight[data.index["style"] == data.styles.index("rock")].tolist() == [1.0] * 6
 
 
+def test_without_a_csv_songs_are_capped_by_the_folder_or_archive_they_come_from(tmp_path):
+    for name, seeds in (("much", range(8)), ("some", range(8, 12))):
+        write_songs(tmp_path / name, {f"s{i}.mid": song(i) for i in seeds})
+    with tarfile.open(tmp_path / "some.tar.gz", "w:gz") as file:
+        file.add(tmp_path / "some", "inside")
+    run([tmp_path / "much", tmp_path / "some.tar.gz"], tmp_path / "out", source_caps={"much": 0.25})
+    data = PhraseDataset.open(tmp_path / "out")
+    assert data.sources == ["much", "some"] and {row["source"] for row in data.song_table} == {"much", "some"}
+    rows = data.index[data.rows("train")]
+    assert np.isclose(rows["weight"][rows["source"] == 0].sum() / rows["weight"].sum(), 0.25, atol=1e-5)
+    run([tmp_path / "some" / "s8.mid"], tmp_path / "one")
+    assert PhraseDataset.open(tmp_path / "one").sources == ["some"]
+
+
 def test_a_loop_weighs_as_much_as_one_phrase(tmp_path):
     bass, drums = bass_roll(1, 16), drum_roll(1, 16)
     for array in (bass.onset, bass.sustain, drums.velocities):
@@ -301,6 +316,15 @@ def test_a_killed_worker_is_one_clear_line_and_what_is_done_is_kept(tmp_path, ma
     with pytest.raises(DataError, match="killed, run again"):
         run([many], tmp_path / "out")
     assert len(list((tmp_path / "out" / ".shards").iterdir())) == 2
+
+
+def test_a_folder_that_another_run_writes_is_refused_and_left_alone(tmp_path, many):
+    run([many], tmp_path / "out")
+    before = contents(tmp_path / "out")
+    with take_lock(tmp_path / "out" / ".lock"), pytest.raises(DataError, match="another `prepare` is writing it"):
+        run([tmp_path / "songs" / "1.mid"], tmp_path / "out")
+    assert contents(tmp_path / "out") == before
+    run([many], tmp_path / "out")
 
 
 def test_the_report_tells_speed_beside_the_parser(tmp_path, many):

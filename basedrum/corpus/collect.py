@@ -32,7 +32,7 @@ from basedrum.corpus.shards import Shard, Task, fingerprints_of, make_shard, rea
 from basedrum.corpus.sources import Item, iterate_items, stem_of
 from basedrum.corpus.splits import DEFAULT_CAPS, STYLES, Label, Labels, capped_weights, split_of_hash
 from basedrum.errors import DataError, printable
-from basedrum.files import write_atomic
+from basedrum.files import take_lock, write_atomic
 
 SONGS_PER_SHARD = 256
 
@@ -91,7 +91,8 @@ def prepare(
 
     Args:
         sources: folders, MIDI files, LPD .npz files, and .zip or .tar(.gz, .xz) archives of these.
-        songs_csv: labels of songs by file name (`id`) or `path`: split, source, style or genre, group, phase16.
+        songs_csv: labels of songs by file name (`id`) or `path`: split, source, style or genre, group, phase16. Without
+            it the source of a song is the name of the folder or archive it came from.
         seed: of the split of songs without one in the CSV.
         workers: processes; None for one a core.
         source_caps: the largest share of the sampling weight that a source, genre or style may have; None for
@@ -99,25 +100,28 @@ def prepare(
         styles: words that name a style in a genre.
 
     Raises:
-        DataError: a source or the CSV cannot be used, `out` cannot be written, or no phrase is left.
+        DataError: a source or the CSV cannot be used, `out` cannot be written or is being written, or no phrase is left.
     """
     started, cpu = time.perf_counter(), time.process_time()
     out = Path(out)
-    labels = Labels.read(songs_csv, styles) if songs_csv is not None else Labels()
+    labels = Labels.read(songs_csv, styles) if songs_csv is not None else None
     inline_s = 0.0
     try:
         shards = out / ".shards"
         shards.mkdir(parents=True, exist_ok=True)
-        tasks = _Tasks(sources, shards, labels)
-        paths = []
-        with tqdm(desc="prepare", unit=" songs", disable=not progress, smoothing=0.05) as bar:
-            for path, count, seconds in _run(tasks, workers or os.cpu_count() or 1):
-                paths.append(path)
-                inline_s += seconds
-                bar.update(count)
-        report = _merge(out, tasks.songs, paths, labels, seed, DEFAULT_CAPS if source_caps is None else source_caps)
-        own_s = time.process_time() - cpu - inline_s
-        shutil.rmtree(shards)
+        with take_lock(out / ".lock"):
+            tasks = _Tasks(sources, shards, labels)
+            paths = []
+            with tqdm(desc="prepare", unit=" songs", disable=not progress, smoothing=0.05) as bar:
+                for path, count, seconds in _run(tasks, workers or os.cpu_count() or 1):
+                    paths.append(path)
+                    inline_s += seconds
+                    bar.update(count)
+            report = _merge(out, tasks, paths, seed, DEFAULT_CAPS if source_caps is None else source_caps)
+            own_s = time.process_time() - cpu - inline_s
+            shutil.rmtree(shards)
+    except BlockingIOError as error:
+        raise DataError(f"{printable(out)}: another `prepare` is writing it, wait for it or choose another folder") from error
     except OSError as error:
         raise DataError(f"{printable(out)}: cannot be written: {error.strerror or error}, choose another place") from error
     except BrokenExecutor as error:
@@ -126,20 +130,22 @@ def prepare(
 
 
 class _Tasks:
-    """The tasks of a run in order. `songs` grows with the path of every song met, `reading_s` with the time it took."""
+    """The tasks of a run in order. `songs` and `labels` grow by every song met, `reading_s` by the time that reading took."""
 
-    def __init__(self, sources: Sequence[str | os.PathLike], shards: Path, labels: Labels):
+    def __init__(self, sources: Sequence[str | os.PathLike], shards: Path, known: Labels | None):
         self.songs: list[str] = []
+        self.labels: list[Label] = []
         self.reading_s = 0.0
-        self._sources, self._shards, self._labels = sources, shards, labels
+        self._sources, self._shards, self._known = sources, shards, known
 
     def __iter__(self) -> Iterator[Task]:
         items = iterate_items(self._sources)
         while part := self._next(items):
-            labels = [self._labels.of(item.path) for item in part]
+            labels = [self._known.of(item.path) if self._known is not None else Label(source=item.source) for item in part]
             number = len(self.songs) // SONGS_PER_SHARD
             name = f"{number:06d}-{_content_key(part, labels)}.shard"
             self.songs += [item.path for item in part]
+            self.labels += labels
             yield Task(self._shards / name, part, labels)
 
     def _next(self, items: Iterator[Item]) -> list[Item]:
@@ -167,7 +173,10 @@ def _run(tasks: Iterable[Task], workers: int) -> Iterator[tuple[Path, int, float
     waiting: deque = deque(islice(tasks, 3))
     if workers == 1 or len(waiting) < 3:
         for task in chain(waiting, tasks):
-            yield task.shard, len(task.items), 0.0 if task.shard.exists() else make_shard(task)
+            before = time.process_time()
+            if not task.shard.exists():
+                make_shard(task)
+            yield task.shard, len(task.items), time.process_time() - before
         return
     context = get_context("spawn")
     with ProcessPoolExecutor(workers, context, _begin_worker) as pool:
@@ -199,14 +208,13 @@ def _begin_worker() -> None:
     threading.Thread(target=leave_with_parent, daemon=True).start()
 
 
-def _merge(
-    out: Path, songs: list[str], paths: list[Path], labels: Labels, seed: int, caps: Mapping[str, float]
-) -> PrepareReport:
+def _merge(out: Path, tasks: _Tasks, paths: list[Path], seed: int, caps: Mapping[str, float]) -> PrepareReport:
     """Drop duplicates, deal splits and weights, and lay the shards end to end."""
+    songs = tasks.songs
     shards = [read_shard(path) for path in paths]  # their rolls stay on disk
     numbers = [shard.songs["item"] + i * SONGS_PER_SHARD for i, shard in enumerate(shards)]
     number = np.concatenate([np.zeros(0, np.int64), *numbers]).astype(np.int64)
-    label_of = [labels.of(songs[n]) for n in number]
+    label_of = [tasks.labels[n] for n in number]
     prints = [each for shard in shards for each in fingerprints_of(shard)]
     families = find_families(prints, [label.group for label in label_of])
     keep = families.duplicate_of < 0

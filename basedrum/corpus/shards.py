@@ -57,8 +57,8 @@ class Shard:
     work_s: float = 0.0
 
 
-def make_shard(task: Task) -> float:
-    """Read, filter and cut the songs of a task and write its shard; runs in a worker process. Return processor seconds."""
+def make_shard(task: Task) -> None:
+    """Read, filter and cut the songs of a task and write its shard; runs in a worker process."""
     started = time.process_time()
     parser_s = _parser_seconds(task.items)
     probing_s = time.process_time() - started
@@ -74,7 +74,7 @@ def make_shard(task: Task) -> float:
             skipped.append((number, _reason(error)))
     songs, spans, windows = _joined([_batch(part, task.labels, skipped) for part in _batches(pairs)])
     shard = Shard(songs, spans, windows.distinct(), sorted(skipped), parser_s)
-    return write_shard(task.shard, shard, lambda: time.process_time() - started - probing_s)
+    write_shard(task.shard, shard, lambda: time.process_time() - started - probing_s)
 
 
 def _parser_seconds(items: Sequence[Item]) -> float:
@@ -156,8 +156,8 @@ def _joined(done: list[tuple[np.ndarray, list, Windows]]) -> tuple[np.ndarray, n
     return songs, spans, Windows(*columns)
 
 
-def write_shard(path: Path, shard: Shard, seconds: Callable[[], float]) -> float:
-    """Write a shard under a temporary name and rename it: it is there whole, or not at all. Return `seconds()`, kept in it."""
+def write_shard(path: Path, shard: Shard, seconds: Callable[[], float]) -> None:
+    """Write a shard and, last, the answer of `seconds`; under a temporary name first, so it is there whole or not at all."""
     temporary = path.with_suffix(f".{os.getpid()}.part")
     windows = shard.windows
     numbers = np.asarray([number for number, _ in shard.skipped], np.int64)
@@ -166,10 +166,8 @@ def write_shard(path: Path, shard: Shard, seconds: Callable[[], float]) -> float
         phrases = (windows.bass, windows.drums, windows.index, windows.keys, windows.content)
         for array in (*phrases, shard.songs, shard.spans, numbers, reasons):
             np.save(file, array, allow_pickle=False)
-        work_s = seconds()
-        np.save(file, np.asarray([shard.parser_s, work_s]))
+        np.save(file, np.asarray([shard.parser_s, seconds()]))
     os.replace(temporary, path)
-    return work_s
 
 
 def read_shard(path: Path) -> Shard:

@@ -1,7 +1,8 @@
 """Where songs come from: folders, single files, zip and tar archives, walked in one fixed order.
 
 Archives are read as streams and never unpacked to disk; a member larger than any song is passed by unread.
-Conventions: an item's `path` is relative to its source, with forward slashes; its `name` is the file's stem.
+Conventions: an item's `path` is relative to its source, with forward slashes; its `name` is the file's stem; its `source` is
+the name of the folder or archive that was given, without suffix (of a single file: of the folder it lies in).
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Item:
 
     path: str
     data: bytes | None
+    source: str = ""
 
     @property
     def name(self) -> str:
@@ -63,18 +65,30 @@ def iterate_items(sources: Sequence[str | os.PathLike]) -> Iterator[Item]:
     """
     for source in sources:
         path = Path(source)
+        name = _source_name(path)
         if path.is_dir():
-            yield from _from_folder(path)
+            yield from _from_folder(path, name)
         elif not path.exists():
             raise DataError(f"{printable(path)}: no such file or folder, name songs to prepare")
         elif _is_song(path.name):
-            yield Item(path.name, _read(path))
+            yield Item(path.name, _read(path), name)
         elif path.name.lower().endswith(TAR_SUFFIXES):
-            yield from _from_tar(path)
+            yield from _from_tar(path, name)
         elif path.name.lower().endswith(".zip"):
-            yield from _from_zip(path)
+            yield from _from_zip(path, name)
         else:
             raise DataError(f"{printable(path)}: is no MIDI file, folder or archive, give .mid, .npz, .zip or .tar(.gz, .xz)")
+
+
+def _source_name(path: Path) -> str:
+    path = Path(os.path.abspath(path))
+    if path.is_dir():
+        return path.name
+    if _is_song(path.name):
+        return path.parent.name
+    lower = path.name.lower()
+    suffix = next((each for each in (".zip", *TAR_SUFFIXES) if lower.endswith(each)), "")
+    return path.name[: len(path.name) - len(suffix)]
 
 
 def _is_song(name: str) -> bool:
@@ -92,34 +106,34 @@ def _read(path: str | os.PathLike) -> bytes | None:
     return None if len(data) > MAX_ITEM_BYTES else data
 
 
-def _from_folder(folder: Path) -> Iterator[Item]:
+def _from_folder(folder: Path, source: str) -> Iterator[Item]:
     for base, folders, files in os.walk(folder):
         folders.sort()
         inside = Path(base).relative_to(folder).as_posix()
         for name in sorted(files):
             path = os.path.join(base, name)
             if _is_song(name) and os.path.isfile(path):  # no pipes, no devices
-                yield Item(name if inside == "." else f"{inside}/{name}", _read(path))
+                yield Item(name if inside == "." else f"{inside}/{name}", _read(path), source)
 
 
-def _from_tar(path: Path) -> Iterator[Item]:
+def _from_tar(path: Path, source: str) -> Iterator[Item]:
     try:
         with tarfile.open(path, "r|*") as archive:
             for member in archive:
                 if member.isfile() and _is_song(member.name):
                     large = member.size > MAX_ITEM_BYTES
-                    yield Item(member.name, None if large else archive.extractfile(member).read())
+                    yield Item(member.name, None if large else archive.extractfile(member).read(), source)
                 archive.members = []  # a stream of 100,000 members would keep a record of each
     except _BROKEN as error:
         raise _broken(path, error) from error
 
 
-def _from_zip(path: Path) -> Iterator[Item]:
+def _from_zip(path: Path, source: str) -> Iterator[Item]:
     try:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
                 if not member.is_dir() and _is_song(member.filename):
-                    yield Item(member.filename, _read_zipped(archive, member))
+                    yield Item(member.filename, _read_zipped(archive, member), source)
     except _BROKEN as error:
         raise _broken(path, error) from error
 

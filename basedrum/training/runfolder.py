@@ -6,20 +6,14 @@ drummer.safetensors  the averaged drummer so far                    pictures/  w
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import os
-from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from basedrum.errors import TrainingError, printable
-from basedrum.files import write_atomic
-
-try:
-    import fcntl
-except ImportError:  # Windows has no flock: two trainings in one folder are then not noticed
-    fcntl = None
+from basedrum.files import take_lock, write_atomic
 
 
 class RunFolder:
@@ -35,18 +29,14 @@ class RunFolder:
         except OSError as error:
             raise TrainingError(f"{printable(path)}: cannot be made: {error.strerror}, choose another folder") from error
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the folder for one training. Raises TrainingError if another one holds it."""
-        with open(self.path / ".lock", "a+b") as file:
-            if fcntl is not None:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError as error:
-                    raise TrainingError(
-                        f"{printable(self.path)}: another training is using it, wait for it or choose another folder"
-                    ) from error
-            yield
+    def lock(self) -> BinaryIO:
+        """Hold the folder for one training, until the result is closed. Raises TrainingError if another one holds it."""
+        try:
+            return take_lock(self.path / ".lock")
+        except BlockingIOError as error:
+            raise TrainingError(
+                f"{printable(self.path)}: another training is using it, wait for it or choose another folder"
+            ) from error
 
     def read_log(self) -> list[dict[str, str]]:
         if not self.log.exists():
