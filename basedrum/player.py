@@ -14,7 +14,7 @@ import contextlib
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +51,10 @@ class PlayedSong:
         from basedrum.midi.writing import drums_alone, song_with_drums
 
         notes = self.drums.to_notes(self.song.grid)
-        notes = notes[notes.start_ticks < self.song.grid.end_tick]  # a late hit on the last step stays inside the song
+        last = self.song.grid.end_tick - 1
+        notes = replace(
+            notes, start_ticks=notes.start_ticks.clip(max=last)
+        )  # a late hit on the last step stays inside the song
         return drums_alone(notes, self.song.grid) if drums_only else song_with_drums(self.song, notes, keep_drums)
 
     def write(self, path: str | os.PathLike, *, drums_only: bool = False, keep_drums: bool = False) -> Path:

@@ -86,11 +86,15 @@ def test_the_written_song_keeps_the_bass_and_has_the_drums(tmp_path):
 
 
 def test_late_hits_stay_inside_the_song(tmp_path):
-    song = basedrum.Drummer().play(write_bass(tmp_path / "bass.mid", 1), humanize=1)
+    source = tmp_path / "bass.mid"
+    notes = Notes(np.asarray([0, BAR - 120]), np.asarray([90, BAR - 80]), np.asarray([40, 40]), np.asarray([90, 90]))
+    source.write_bytes(build_midi([Part("Bass", 33, False, notes)], Grid(QUARTER, BAR - 80)))
+    song = basedrum.Drummer().play(source, humanize=1)
     offsets = np.where(song.drums.hits, np.float32(0.45), 0)
     late = PlayedSong(song.song, song.bass, type(song.drums)(song.drums.velocities, offsets), 0)
     again = read_song(late.write(tmp_path / "late.mid"))
     assert drum_notes(again).start_ticks.max() < song.song.grid.end_tick
+    assert len(drum_notes(again)) == song.drums.hits.sum()
 
 
 def test_same_seed_same_bytes_and_another_seed_others(tmp_path):
