@@ -71,8 +71,10 @@ def test_two_sample_is_seeded_and_leaves_the_callers_randomness_alone():
     rows, config = both(bass, hits), TwoSampleConfig(width=8, steps=5)
     torch.manual_seed(3)
     before = torch.get_rng_state()
+    threads = torch.get_num_threads()
     first = two_sample(rows, rows[::-1].copy(), songs, songs, seed=1, config=config)
     assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
     assert first == two_sample(rows, rows[::-1].copy(), songs, songs, seed=1, config=config)
     assert np.isnan(two_sample(rows[:8], rows[:8], songs[:8], songs[:8], config=config).value)  # two songs only
     assert np.isnan(real_floor(rows[:8], songs[:8], config=config).value)

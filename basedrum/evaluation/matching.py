@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from basedrum.evaluation.features import NUM_BASS_ROWS, as_tensor, drum_rows
+from basedrum.evaluation.features import NUM_BASS_ROWS, as_tensor, drum_rows, one_thread
 from basedrum.measures.metrics import recall_at_one
 from basedrum.music import kit
 from basedrum.music.grid import STEPS_PER_PHRASE
@@ -76,6 +76,7 @@ class MatchingNetwork(nn.Module):
         """Return (B, B) logits of drums i with bass j."""
         return self.drums(drums) @ self.bass(bass).T * self.log_scale.exp().clamp(max=100)
 
+    @one_thread()
     @torch.no_grad()
     def scores(self, hits: np.ndarray, bass: np.ndarray) -> np.ndarray:
         """Return (n, m) the cosine of drums (n, 64, 12) bool with bass rows (m, 7, 64)."""
@@ -89,6 +90,7 @@ def _parts(array: np.ndarray, size: int = 512) -> list[np.ndarray]:
     return [array[i : i + size] for i in range(0, max(len(array), 1), size)]
 
 
+@one_thread()
 def train_matching(
     hits: np.ndarray,
     bass: np.ndarray,

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from basedrum.evaluation.features import as_tensor
+from basedrum.evaluation.features import as_tensor, one_thread
 from basedrum.measures.bootstrap import INTERVAL, NOT_MEASURED, Estimate, song_weights
 
 
@@ -79,6 +79,7 @@ def auc(real: np.ndarray, fake: np.ndarray) -> float:
     return float(wins(np.asarray(real, float), np.asarray(fake, float)).mean()) if len(real) and len(fake) else float("nan")
 
 
+@one_thread()
 def two_sample(
     real: np.ndarray,
     fake: np.ndarray,
