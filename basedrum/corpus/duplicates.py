@@ -46,7 +46,7 @@ def fingerprints(batch: Batch) -> list[Fingerprint]:
     new = np.flatnonzero(np.concatenate([[True], (np.diff(cells) != 0) | (np.diff(song) != 0)]))
     pitches = np.minimum.reduceat(batch.bass.pitches, new)  # the lowest note of each onset
     song, cells = song[new], cells[new]
-    measure, step = cells // STEPS_PER_MEASURE, cells % STEPS_PER_MEASURE
+    measure, step = cells // STEPS_PER_MEASURE, cells & (STEPS_PER_MEASURE - 1)
     interval = np.diff(pitches, prepend=pitches[:1]) + _INTERVALS // 2
     place = np.flatnonzero(np.concatenate([[True], (np.diff(measure) != 0) | (np.diff(song) != 0)]))  # measures with onsets
     count = np.diff(np.append(place, len(song)))

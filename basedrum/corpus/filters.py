@@ -38,7 +38,7 @@ def unfit(batch: Batch) -> list[str]:
         for i in np.flatnonzero(grid_share(batch, part) < limit):
             if pulse(batch, part, int(i)) < MIN_PULSE:
                 reasons[i] = f"{part} off the grid"
-    held = np.bincount(batch.bass.song, batch.bass.end_cells - batch.bass.cells, minlength=len(batch))
+    held = _sums(batch.bass.end_cells - batch.bass.cells, batch.bass)
     reasons[held > MAX_HELD_STEPS] = "more long notes than a bass can hold"
     reasons[~has_real_kit(batch)] = "no real kit"
     reasons[np.diff(batch.drums.bounds) == 0] = "no drums"
@@ -65,8 +65,8 @@ def grid_share(batch: Batch, part: str) -> np.ndarray:
     near = np.zeros(len(position), bool)
     for size in (6, 8):
         near |= np.abs(position - np.rint(position / size) * size) <= 1.001
-    total = np.bincount(song, minlength=len(batch))
-    return np.where(total > 0, np.bincount(song[near], minlength=len(batch)) / np.maximum(total, 1), 1.0)
+    total = np.diff(line.bounds)
+    return np.where(total > 0, _sums(near, line) / np.maximum(total, 1), 1.0)
 
 
 def pulse(batch: Batch, part: str, i: int) -> float:
@@ -74,6 +74,11 @@ def pulse(batch: Batch, part: str, i: int) -> float:
     line = _line(batch, part)
     beats = line.ticks[line.bounds[i] : line.bounds[i + 1]] / batch.pairs[i].grid.ticks_per_quarter
     return max(float(np.abs(np.exp(2j * np.pi * n * beats).mean())) for n in (4, 3)) if len(beats) else 0.0
+
+
+def _sums(values: np.ndarray, line: Line) -> np.ndarray:
+    """Sums (S,) over the notes of each song of integer values (N,)."""
+    return np.diff(np.concatenate([[0], np.cumsum(values)])[line.bounds])
 
 
 def _line(batch: Batch, part: str) -> Line:
@@ -88,8 +93,8 @@ def bar_phase(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
     row = _VOICE_ROW[kit.VOICE_OF_PITCH[batch.drums.pitches]]
     of = (row >= 0) & (batch.measure_steps[batch.drums.song] == STEPS_PER_MEASURE)
     width = len(_VOICES) * STEPS_PER_MEASURE
-    at = batch.drums.song[of] * width + row[of] * STEPS_PER_MEASURE + batch.drums.cells[of] % STEPS_PER_MEASURE
-    counts = np.bincount(at, minlength=len(batch) * width).reshape(len(batch), width)
+    at = batch.drums.song * width + row * STEPS_PER_MEASURE + (batch.drums.cells & (STEPS_PER_MEASURE - 1))
+    counts = np.bincount(at[of], minlength=len(batch) * width).reshape(len(batch), width)
     fits = np.stack([np.roll(_LOG_ODDS, shift, axis=1).reshape(-1) for shift in range(STEPS_PER_MEASURE)], axis=1)
     scores = counts @ fits / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     best = scores.argmax(axis=1)

@@ -147,7 +147,6 @@ def _line(pairs: Sequence[Pair], parts: Sequence[Part], metres: _Metres, kit_onl
     song = np.repeat(np.arange(len(parts)), [len(part.starts) for part in parts])
     nothing = np.zeros(0, np.int64)
     ticks = np.concatenate([nothing, *(part.starts for part in parts)])
-    ends = np.concatenate([nothing, *(part.ends for part in parts)])
     pitches = np.concatenate([nothing, *(part.pitches for part in parts)])
     if kit_only:
         inside = (pitches >= LOWEST_PITCH) & (pitches < LOWEST_PITCH + NUM_PITCHES)
@@ -157,6 +156,7 @@ def _line(pairs: Sequence[Pair], parts: Sequence[Part], metres: _Metres, kit_onl
     if kit_only:
         cells = _cells(pairs, song, ticks[None], bounds, metres)[0]
         return Line(song, ticks, cells, pitches, cells + 1, bounds)
+    ends = np.concatenate([nothing, *(part.ends for part in parts)])
     cells, end_cells = _cells(pairs, song, np.stack([ticks, ends]), bounds, metres)
     end_cells = np.maximum(end_cells, cells + 1)
     runs_out = ends >= (metres.last_tick - 0.5 / metres.steps_per_tick)[song]
@@ -165,14 +165,12 @@ def _line(pairs: Sequence[Pair], parts: Sequence[Part], metres: _Metres, kit_onl
 
 
 def _cells(pairs: Sequence[Pair], song: np.ndarray, ticks: np.ndarray, bounds: np.ndarray, metres: _Metres) -> np.ndarray:
-    """The cells (K, N) of K rows of ticks: what `Grid.locate` answers, song by song only where the metre changes."""
+    """The cells (K, N) of K rows of ticks: what `Grid.cells_at` answers, song by song only where the metre is not 4/4 throughout."""
     cells = (ticks * metres.steps_per_tick[song] + 0.5).astype(np.int64)
-    if ((metres.measure_steps != STEPS_PER_MEASURE) & (metres.measure_steps > 0)).any():
-        size = np.maximum(metres.measure_steps, 1)[song]
-        cells += cells // size * (STEPS_PER_MEASURE - size)
-    cells = np.minimum(cells, metres.last_cell[song])
-    for i in np.flatnonzero(metres.measure_steps == 0):
-        notes = slice(bounds[i], bounds[i + 1])
-        measure, step, _ = pairs[i].grid.locate(ticks[:, notes])
-        cells[:, notes] = measure * STEPS_PER_MEASURE + step
-    return cells
+    for i in np.flatnonzero(metres.measure_steps != STEPS_PER_MEASURE):
+        notes, size = slice(bounds[i], bounds[i + 1]), metres.measure_steps[i]
+        if size:
+            cells[:, notes] += cells[:, notes] // size * (STEPS_PER_MEASURE - size)
+        else:
+            cells[:, notes] = pairs[i].grid.cells_at(ticks[:, notes])
+    return np.minimum(cells, metres.last_cell[song])

@@ -80,9 +80,9 @@ def cut_windows(batch: Batch, fit: np.ndarray | None = None) -> Windows:
     onset = packed(batch.bass.song, batch.bass.cells, bass_rows)
     held, cells = _held_cells(batch, fit)
     sustain = packed(batch.bass.song[held], cells, bass_rows[held])
-    if (measure_steps < STEPS_PER_MEASURE).any():
-        active = np.arange(STEPS_PER_MEASURE) < measure_steps[:, :, None]
-        sustain *= active.reshape(total, STEPS_PER_PHRASE, 1)
+    short = np.flatnonzero((measure_steps < STEPS_PER_MEASURE).any(axis=1))
+    active = np.arange(STEPS_PER_MEASURE) < measure_steps[short, :, None]
+    sustain[short] *= active.reshape(len(short), STEPS_PER_PHRASE, 1)
 
     both = _measures_with(drums) & _measures_with(sustain)
     keep = np.flatnonzero(both.sum(axis=1) >= MIN_SHARED_MEASURES)
@@ -94,8 +94,8 @@ def cut_windows(batch: Batch, fit: np.ndarray | None = None) -> Windows:
     index["previous"], index["next"] = -1, -1
     index["previous"][1:][adjoining] = rows[:-1][adjoining]
     index["next"][:-1][adjoining] = rows[1:][adjoining]
-    bass = np.stack([onset[keep], sustain[keep]], axis=1)
-    return Windows(bass, drums[keep], index, phrase_keys(bass, drums[keep]), rows)
+    bass, drums = np.stack([onset[keep], sustain[keep]], axis=1), drums[keep]
+    return Windows(bass, drums, index, phrase_keys(bass, drums), rows)
 
 
 def phrase_keys(bass: np.ndarray, drums: np.ndarray) -> np.ndarray:

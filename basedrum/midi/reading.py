@@ -145,7 +145,7 @@ def _may_hold_escapes(data: bytes) -> bool:
 
     A sound file without them has an F7 only where a system exclusive ends, or inside a delta time.
     """
-    if data.count(b"\xf7") <= data.count(b"\xf0"):
+    if b"\xf7" not in data or data.count(b"\xf7") <= data.count(b"\xf0"):
         return False
     at = -1
     for _ in range(MAX_CHANGES):

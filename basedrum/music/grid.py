@@ -10,6 +10,7 @@ Musical and clock time mix only here.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -62,28 +63,37 @@ class Grid:
         signatures = [s for s in self.time_signatures if s[0] < max(self.end_tick, 1)]
         if not signatures or signatures[0][0] > 0:
             signatures.insert(0, (0, 4, 4))
-        starts, steps, firsts, bars = [], [], [], []
-        num_bars_before = 0
+        runs: list[tuple[float, float, int, list[int]]] = []  # first tick, ticks a bar, bars, steps of each bar's measures
         for i, (tick, numerator, denominator) in enumerate(signatures):
             last = i + 1 == len(signatures)
             end = max(self.end_tick, 1) if last else signatures[i + 1][0]
             bar_ticks = max(1.0, self.ticks_per_quarter * 4 * numerator / denominator)
-            num_bars = int(np.ceil((end - tick) / bar_ticks - 1e-9))
+            num_bars = math.ceil((end - tick) / bar_ticks - 1e-9)
             if num_bars < 1:
                 continue
-            cut = bar_ticks if last else min(bar_ticks, end - (tick + (num_bars - 1) * bar_ticks))
+            closing_tick = tick + (num_bars - 1) * bar_ticks
+            cut = bar_ticks if last else min(bar_ticks, end - closing_tick)
             whole, closing = (
-                np.asarray(split_bar(int(np.ceil(length / self.ticks_per_step - 1e-9)), numerator, denominator))
-                for length in (bar_ticks, cut)
+                split_bar(math.ceil(length / self.ticks_per_step - 1e-9), numerator, denominator) for length in (bar_ticks, cut)
             )
-            done = np.concatenate([np.tile(np.cumsum(whole) - whole, num_bars - 1), np.cumsum(closing) - closing])
-            bar = np.concatenate([np.repeat(np.arange(num_bars - 1), len(whole)), np.full(len(closing), num_bars - 1)])
-            starts.append(tick + bar * bar_ticks + done * self.ticks_per_step)
-            steps.append(np.concatenate([np.tile(whole, num_bars - 1), closing]))
-            firsts.append(done == 0)
-            bars.append(bar + num_bars_before)
-            num_bars_before += num_bars
-        return np.concatenate(starts), np.concatenate(steps), np.concatenate(firsts), np.concatenate(bars)
+            if closing == whole:
+                runs.append((tick, bar_ticks, num_bars, whole))
+            else:
+                runs += [(tick, bar_ticks, num_bars - 1, whole), (closing_tick, bar_ticks, 1, closing)]
+        return self._laid_out(runs)
+
+    def _laid_out(self, runs: list[tuple[float, float, int, list[int]]]) -> tuple[np.ndarray, ...]:
+        """The measures of runs of equal bars, all runs at once: songs may change their metre hundreds of times."""
+        first_tick, bar_ticks, num_bars = (np.asarray(column) for column in list(zip(*runs, strict=True))[:3])
+        sizes = np.asarray([len(steps) for *_, steps in runs])
+        pieces = np.zeros((len(runs), sizes.max()), np.int64)
+        pieces[np.arange(sizes.max()) < sizes[:, None]] = [step for *_, steps in runs for step in steps]
+        done = np.cumsum(pieces, axis=1) - pieces
+        counts = num_bars * sizes
+        run = np.repeat(np.arange(len(runs)), counts)
+        bar, piece = np.divmod(np.arange(len(run)) - (np.cumsum(counts) - counts)[run], sizes[run])
+        starts = first_tick[run] + bar * bar_ticks[run] + done[run, piece] * self.ticks_per_step
+        return starts, pieces[run, piece], piece == 0, bar + (np.cumsum(num_bars) - num_bars)[run]
 
     @property
     def num_measures(self) -> int:
@@ -134,6 +144,24 @@ class Grid:
         measure = np.where(over, later, measure)
         step = np.where(over, 0, step)
         return measure, step, np.clip(offset, -0.5, 0.5)
+
+    @cached_property
+    def _cell_of_step(self) -> np.ndarray | None:
+        """The cell of every step from tick 0 on; None where a measure begins between two steps."""
+        steps = self.measure_steps
+        before = np.cumsum(steps) - steps
+        if (self.measure_ticks != before * self.ticks_per_step).any():
+            return None
+        skipped = np.arange(len(steps)) * STEPS_PER_MEASURE - before
+        return np.arange(before[-1] + steps[-1]) + np.repeat(skipped, steps)
+
+    def cells_at(self, ticks: np.ndarray) -> np.ndarray:
+        """Return measure * 16 + step of each tick (int64), as `locate` finds them, in a fraction of its time."""
+        if self._cell_of_step is None:
+            measure, step, _ = self.locate(ticks)
+            return measure * STEPS_PER_MEASURE + step
+        nearest = (np.asarray(ticks) / self.ticks_per_step + 0.5).astype(np.int64)
+        return self._cell_of_step[np.clip(nearest, 0, len(self._cell_of_step) - 1)]
 
     def tick_at(self, measure: np.ndarray, step: np.ndarray, offset: np.ndarray | float = 0.0) -> np.ndarray:
         """Return the tick (int64, never before tick 0) at which a step of a measure sounds."""

@@ -23,8 +23,10 @@ DEFAULT_VELOCITY = 96
 def fold_octaves(pitches: np.ndarray) -> np.ndarray:
     """Return row indices 0..71: pitches outside MIDI 24..95 are moved by octaves to the nearest one inside."""
     rows = np.asarray(pitches) - LOWEST_PITCH
-    low = np.where(rows < 0, rows % 12, rows)
-    return np.where(low >= NUM_PITCHES, NUM_PITCHES - 12 + low % 12, low)
+    outside = (rows < 0) | (rows >= NUM_PITCHES)
+    if outside.any():
+        rows = np.where(outside, rows % 12 + np.where(rows < 0, 0, NUM_PITCHES - 12), rows)
+    return rows
 
 
 def _checked(array: np.ndarray, dtype: type, name: str) -> np.ndarray:
