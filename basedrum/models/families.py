@@ -36,12 +36,10 @@ def to_drums(logits: Tensor, condition: Condition, noise: Noise, config: ModelCo
 def sample(generator: nn.Module, condition: Condition, noise: Noise, temperature: float = 1.0) -> Tensor:
     """Return hits (B, T, V) bool from a generator: the decision a listener hears.
 
-    `temperature` scales the dice of every hit (modern) or the noise vector (classic); 0 is the most likely answer.
+    `temperature` scales all the dice: 0 is the most typical answer, the same for every throw; 1 is as learned.
     """
     config: ModelConfig = generator.config
-    if config.family == "modern":
-        hits = stochastic_hits(generator(condition, noise), noise.bits, temperature) > 0.5
-    else:
-        calm = Noise(noise.song * temperature, noise.bar, noise.step, noise.bits)
-        hits = generator(condition, calm) > 0
+    calm = Noise(noise.song * temperature, noise.bar * temperature, noise.step * temperature, noise.bits)
+    logits = generator(condition, calm)
+    hits = stochastic_hits(logits, noise.bits, temperature) > 0.5 if config.family == "modern" else logits > 0
     return hits & (condition.active[..., None] > 0)
