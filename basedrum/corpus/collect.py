@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from basedrum.corpus.duplicates import Families, find_families
 from basedrum.corpus.phrases import FORMAT, SPLITS, DatasetWriter
-from basedrum.corpus.shards import Shard, Task, fingerprints_of, make_shard, read_shard
+from basedrum.corpus.shards import Shard, Task, fingerprints_of, make_shard, read_rolls, read_shard
 from basedrum.corpus.sources import Item, iterate_items, stem_of
 from basedrum.corpus.splits import DEFAULT_CAPS, STYLES, Label, Labels, capped_weights, split_of_hash
 from basedrum.errors import DataError, printable
@@ -227,15 +227,14 @@ def _merge(out: Path, tasks: _Tasks, paths: list[Path], seed: int, caps: Mapping
     table = _song_table([songs[n] for n in number], shards, families, label_of, seed)
     sources = sorted({row["source"] for row in table if row["source"]})
     styles = sorted({row["style"] for row in table if row["style"]})
-    index, rows = _index(shards, table, keep, sources, styles, caps)
+    index, contents = _index(shards, table, keep, sources, styles, caps)
     writer = DatasetWriter(out, len(index))
     try:
         done = 0
-        for path, kept in zip(paths, rows, strict=True):
-            windows = read_shard(path).windows  # mapped anew, so that the pages of one shard at a time are in memory
-            content = windows.content[kept]
-            writer.append(index[done : done + len(kept)], windows.bass[content], windows.drums[content])
-            done += len(kept)
+        for path, content in zip(paths, contents, strict=True):
+            bass, drums = (rolls.take(content, axis=0) for rolls in read_rolls(path))
+            writer.append(index[done : done + len(content)], bass, drums)
+            done += len(content)
         writer.finish([table[i] for i in np.flatnonzero(keep)], sources, styles, seed=seed, source_caps=dict(caps))
     finally:
         writer.close()
@@ -295,14 +294,14 @@ def _index(
     styles: list[str],
     caps: Mapping[str, float],
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The index of the whole dataset, and the rows each shard gives to it."""
+    """The index of the whole dataset, and which of its rolls each shard gives to it."""
     numbers = np.zeros(len(table), [("song", "i4"), ("source", "i2"), ("style", "i2"), ("split", "i1")])
     numbers["song"] = np.cumsum(keep) - 1
     for name, names in (("source", ["", *sources]), ("style", ["", *styles])):
         place = {each: i - 1 for i, each in enumerate(names)}
         numbers[name] = [place[row[name]] for row in table]
     numbers["split"] = [SPLITS.index(row["split"]) for row in table]
-    parts, rows, keys = [], [], []
+    parts, contents, keys = [], [], []
     songs_before = rows_before = 0
     for shard in shards:
         index, song = shard.windows.index, shard.windows.index["song"] + songs_before
@@ -314,12 +313,12 @@ def _index(
             index[name] = numbers[name][song]
         parts.append(index[kept])
         keys.append(shard.windows.keys[kept])
-        rows.append(kept)
+        contents.append(shard.windows.content[kept])
         songs_before += len(shard.songs)
         rows_before += len(kept)
     index = np.concatenate(parts)
     index["weight"] = _weights(index, np.concatenate(keys), [row for row, kept in zip(table, keep, strict=True) if kept], caps)
-    return index, rows
+    return index, contents
 
 
 def _weights(index: np.ndarray, keys: np.ndarray, table: list[dict], caps: Mapping[str, float]) -> np.ndarray:

@@ -27,6 +27,7 @@ _SNARE_AT = (0.15, 0.02, 0.09, 0.07, 0.63, 0.03, 0.12, 0.11, 0.18, 0.06, 0.12, 0
 _CRASH_AT = (0.20, 0.01, 0.01, 0.01, 0.02, 0.01, 0.01, 0.01, 0.03, 0.01, 0.01, 0.01, 0.02, 0.01, 0.01, 0.01)
 _VOICES = (kit.KICK, kit.SNARE, kit.CRASH)
 _LOG_ODDS = np.stack([np.log(np.asarray(p) / np.mean(p)) for p in (_KICK_AT, _SNARE_AT, _CRASH_AT)])
+_FITS = np.stack([np.roll(_LOG_ODDS, shift, axis=1).reshape(-1) for shift in range(STEPS_PER_MEASURE)], axis=1)
 _VOICE_ROW = np.full(kit.NUM_VOICES + 1, -1)
 _VOICE_ROW[list(_VOICES)] = range(len(_VOICES))
 
@@ -58,14 +59,13 @@ def has_real_kit(batch: Batch) -> np.ndarray:
 def grid_share(batch: Batch, part: str) -> np.ndarray:
     """(S,) share 0..1 of onsets within 1/24 beat of the sixteenth or the eighth-triplet grid; 1 for a silent part."""
     line = _line(batch, part)
-    song = line.song
-    per_tick = (24.0 / np.asarray([p.grid.ticks_per_quarter for p in batch.pairs])).astype(np.float32)
-    in_beat = (line.ticks % np.asarray([p.grid.ticks_per_quarter for p in batch.pairs])[song]).astype(np.float32)
-    position = in_beat * per_tick[song]  # 0..24 within the beat
+    total = np.diff(line.bounds)
+    beat = np.asarray([p.grid.ticks_per_quarter for p in batch.pairs], np.int32)
+    in_beat = (line.ticks % np.repeat(beat, total)).astype(np.float32)
+    position = in_beat * np.repeat((24.0 / beat).astype(np.float32), total)  # 0..24 within the beat
     near = np.zeros(len(position), bool)
     for size in (6, 8):
         near |= np.abs(position - np.rint(position / size) * size) <= 1.001
-    total = np.diff(line.bounds)
     return np.where(total > 0, _sums(near, line) / np.maximum(total, 1), 1.0)
 
 
@@ -95,7 +95,6 @@ def bar_phase(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
     width = len(_VOICES) * STEPS_PER_MEASURE
     at = batch.drums.song * width + row * STEPS_PER_MEASURE + (batch.drums.cells & (STEPS_PER_MEASURE - 1))
     counts = np.bincount(at[of], minlength=len(batch) * width).reshape(len(batch), width)
-    fits = np.stack([np.roll(_LOG_ODDS, shift, axis=1).reshape(-1) for shift in range(STEPS_PER_MEASURE)], axis=1)
-    scores = counts @ fits / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    scores = counts @ _FITS / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     best = scores.argmax(axis=1)
     return best, scores.max(axis=1) - scores[:, 0]

@@ -145,32 +145,33 @@ class _Metres(NamedTuple):
 def _line(pairs: Sequence[Pair], parts: Sequence[Part], metres: _Metres, kit_only: bool) -> Line:
     """Lay one part of all songs end to end; `kit_only` leaves out what no kit has and does not ask where notes end."""
     song = np.repeat(np.arange(len(parts)), [len(part.starts) for part in parts])
-    nothing = np.zeros(0, np.int64)
+    nothing = np.zeros(0, np.int32)
     ticks = np.concatenate([nothing, *(part.starts for part in parts)])
-    pitches = np.concatenate([nothing, *(part.pitches for part in parts)])
+    pitches = np.concatenate([nothing, *(part.pitches for part in parts)], dtype=np.int64)
     if kit_only:
         inside = (pitches >= LOWEST_PITCH) & (pitches < LOWEST_PITCH + NUM_PITCHES)
         if not inside.all():
             song, ticks, pitches = song[inside], ticks[inside], pitches[inside]
     bounds = np.searchsorted(song, np.arange(len(parts) + 1))
     if kit_only:
-        cells = _cells(pairs, song, ticks[None], bounds, metres)[0]
+        cells = _cells(pairs, ticks[None], bounds, metres)[0]
         return Line(song, ticks, cells, pitches, cells + 1, bounds)
     ends = np.concatenate([nothing, *(part.ends for part in parts)])
-    cells, end_cells = _cells(pairs, song, np.stack([ticks, ends]), bounds, metres)
+    cells, end_cells = _cells(pairs, np.stack([ticks, ends]), bounds, metres)
     end_cells = np.maximum(end_cells, cells + 1)
     runs_out = ends >= (metres.last_tick - 0.5 / metres.steps_per_tick)[song]
     end_cells = np.where(runs_out, metres.last_cell[song] + 1, end_cells)
     return Line(song, ticks, cells, pitches, end_cells, bounds)
 
 
-def _cells(pairs: Sequence[Pair], song: np.ndarray, ticks: np.ndarray, bounds: np.ndarray, metres: _Metres) -> np.ndarray:
-    """The cells (K, N) of K rows of ticks: what `Grid.cells_at` answers, song by song only where the metre is not 4/4 throughout."""
-    cells = (ticks * metres.steps_per_tick[song] + 0.5).astype(np.int64)
+def _cells(pairs: Sequence[Pair], ticks: np.ndarray, bounds: np.ndarray, metres: _Metres) -> np.ndarray:
+    """The cells (K, N) of K rows of ticks: what `Grid.cells_at` answers, song by song only where a measure is not 16 steps."""
+    counts = np.diff(bounds)
+    cells = (ticks * np.repeat(metres.steps_per_tick, counts) + 0.5).astype(np.int64)
     for i in np.flatnonzero(metres.measure_steps != STEPS_PER_MEASURE):
         notes, size = slice(bounds[i], bounds[i + 1]), metres.measure_steps[i]
         if size:
             cells[:, notes] += cells[:, notes] // size * (STEPS_PER_MEASURE - size)
         else:
             cells[:, notes] = pairs[i].grid.cells_at(ticks[:, notes])
-    return np.minimum(cells, metres.last_cell[song])
+    return np.minimum(cells, np.repeat(metres.last_cell, counts))

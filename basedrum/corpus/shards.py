@@ -179,6 +179,12 @@ def read_shard(path: Path) -> Shard:
     return Shard(songs, spans, Windows(bass, drums, index, keys, content), skipped, float(times[0]), float(times[1]))
 
 
+def read_rolls(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read the packed bass and drums of a shard into memory."""
+    with open(path, "rb") as file:
+        return np.load(file, allow_pickle=False), np.load(file, allow_pickle=False)
+
+
 def _mapped(file: BinaryIO) -> np.ndarray:
     """Map the array that starts where the file stands, and move past it."""
     np.lib.format.read_magic(file)

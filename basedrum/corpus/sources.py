@@ -100,7 +100,8 @@ def _read(path: str | os.PathLike) -> bytes | None:
     """The bytes of a file, None where it is larger than any song."""
     try:
         with open(path, "rb", buffering=0) as file:
-            data = file.read(MAX_ITEM_BYTES + 1)
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(min(size, MAX_ITEM_BYTES) + 1)
     except OSError as error:
         raise DataError(f"{printable(path)}: cannot be read: {error.strerror}, check the file") from error
     return None if len(data) > MAX_ITEM_BYTES else data

@@ -52,7 +52,7 @@ class Windows:
     def distinct(self) -> Windows:
         """Return the same phrases with the rolls of equal ones kept once: loops fill about a third of real songs."""
         _, first, content = np.unique(self.keys, return_index=True, return_inverse=True)
-        return replace(self, bass=self.bass[first], drums=self.drums[first], content=content)
+        return replace(self, bass=self.bass.take(first, axis=0), drums=self.drums.take(first, axis=0), content=content)
 
 
 def cut_windows(batch: Batch, fit: np.ndarray | None = None) -> Windows:
@@ -70,16 +70,18 @@ def cut_windows(batch: Batch, fit: np.ndarray | None = None) -> Windows:
     bounds = offsets * STEPS_PER_PHRASE  # the steps of all phrases end to end
     origin = bounds[:-1] - first * STEPS_PER_MEASURE
 
-    def packed(which: np.ndarray, cells: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        steps = cells + origin[which]
-        bits = (steps * NUM_PITCHES + rows)[steps < bounds[which + 1]]
+    def packed(song_bounds: np.ndarray, cells: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        counts = np.diff(song_bounds)
+        steps = cells + np.repeat(origin, counts)
+        bits = (steps * NUM_PITCHES + rows)[steps < np.repeat(bounds[1:], counts)]
         return _packed(bits, total)
 
-    drums = packed(batch.drums.song, batch.drums.cells, batch.drums.pitches - LOWEST_PITCH)
+    drums = packed(batch.drums.bounds, batch.drums.cells, batch.drums.pitches - LOWEST_PITCH)
     bass_rows = fold_octaves(batch.bass.pitches)
-    onset = packed(batch.bass.song, batch.bass.cells, bass_rows)
-    held, cells = _held_cells(batch, fit)
-    sustain = packed(batch.bass.song[held], cells, bass_rows[held])
+    onset = packed(batch.bass.bounds, batch.bass.cells, bass_rows)
+    length, cells = _held_cells(batch, fit)
+    held_before = np.concatenate([[0], np.cumsum(length)])
+    sustain = packed(held_before[batch.bass.bounds], cells, np.repeat(bass_rows, length))
     short = np.flatnonzero((measure_steps < STEPS_PER_MEASURE).any(axis=1))
     active = np.arange(STEPS_PER_MEASURE) < measure_steps[short, :, None]
     sustain[short] *= active.reshape(len(short), STEPS_PER_PHRASE, 1)
@@ -94,7 +96,8 @@ def cut_windows(batch: Batch, fit: np.ndarray | None = None) -> Windows:
     index["previous"], index["next"] = -1, -1
     index["previous"][1:][adjoining] = rows[:-1][adjoining]
     index["next"][:-1][adjoining] = rows[1:][adjoining]
-    bass, drums = np.stack([onset[keep], sustain[keep]], axis=1), drums[keep]
+    onset, sustain, drums = (rolls.take(keep, axis=0) for rolls in (onset, sustain, drums))
+    bass = np.stack([onset, sustain], axis=1)
     return Windows(bass, drums, index, phrase_keys(bass, drums), rows)
 
 
@@ -107,13 +110,12 @@ def phrase_keys(bass: np.ndarray, drums: np.ndarray) -> np.ndarray:
 
 
 def _held_cells(batch: Batch, fit: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Every cell that a bass note fills: (number of the note, cell)."""
+    """How many cells each bass note fills (N,), and all these cells end to end."""
     length = batch.bass.end_cells - batch.bass.cells
     if fit is not None:
         length = np.where(fit[batch.bass.song], length, 0)
-    held = np.repeat(np.arange(len(length)), length)
-    before = batch.bass.cells - (np.cumsum(length) - length)
-    return held, np.arange(len(held)) + before[held]
+    cells = np.repeat(batch.bass.cells - (np.cumsum(length) - length), length)
+    return length, cells + np.arange(len(cells))
 
 
 _scratch = np.zeros(0, bool)

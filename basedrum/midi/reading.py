@@ -220,20 +220,18 @@ def grid_of(score: symusic.core.ScoreTick, end: int) -> Grid:
 
 
 def _tempos(score: symusic.core.ScoreTick, end: int) -> tuple[tuple[int, float], ...]:
-    columns = score.tempos.numpy()
-    if len(columns["time"]) > MAX_CHANGES:
+    if len(score.tempos) > MAX_CHANGES:
         raise MidiError(f"has more than {MAX_CHANGES} tempo changes, give a MIDI file of one song")
-    last = dict(zip(columns["time"].tolist(), columns["mspq"].tolist(), strict=True))
+    last = {change.time: change.mspq for change in score.tempos}
     return tuple(
         (tick, min(max(6e7 / max(last[tick], 1), LOWEST_QPM), HIGHEST_QPM)) for tick in sorted(last) if 0 <= tick <= end
     )
 
 
 def _time_signatures(score: symusic.core.ScoreTick, end: int) -> tuple[tuple[int, int, int], ...]:
-    columns = score.time_signatures.numpy()
-    if len(columns["time"]) > MAX_CHANGES:
+    if len(score.time_signatures) > MAX_CHANGES:
         raise MidiError(f"has more than {MAX_CHANGES} time signatures, give a MIDI file of one song")
-    rows = zip(columns["time"].tolist(), columns["numerator"].tolist(), columns["denominator"].tolist(), strict=True)
+    rows = ((change.time, change.numerator, change.denominator) for change in score.time_signatures)
     last = {t: (n, d) for t, n, d in rows if 0 <= t <= end and 1 <= n <= 64 and d in (1, 2, 4, 8, 16, 32, 64)}
     # 1 file in 100 has a change a few ticks beside the bar line, which would cut a bar of one step off.
     changes: dict[int, tuple[int, int]] = {}
