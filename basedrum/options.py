@@ -83,10 +83,10 @@ def _generate_options(verbs) -> None:
     )
     parser.add_argument(
         "--temperature",
-        type=_number(float, 0, 10, above=True),
+        type=_number(float, 0, 10),
         default=1.0,
         metavar="X",
-        help="below 1 plays safe, above 1 wild; above 0 to 10 (default: 1)",
+        help="0 the most typical answer, the same for every seed; 1 as learned; above 1 wild; to 10 (default: 1)",
     )
     parser.add_argument(
         "--humanize",

@@ -119,7 +119,7 @@ class Drummer:
         Args:
             song: a MIDI file, or a song already read.
             bass_track: number (from 1) or part of the name of the bass track; found by itself if None.
-            temperature: above 0; below 1 plays safe, above 1 wild.
+            temperature: 0 the most typical answer, the same hits for every seed; 1 as learned; above 1 wild.
             density: hits per bar to aim at; None leaves it to the drummer.
             style: one of `styles`; None leaves it to the drummer.
             humanize: 0 flat and on the grid .. 1 the full spread in loudness and time of the human drummers measured.
@@ -169,8 +169,8 @@ def _check(seed: int, temperature: float, density: float | None, humanize: float
     """Raise ConfigError where an option of `Drummer.play` is out of its range."""
     if not 0 <= seed <= MAX_SEED:
         raise ConfigError(f"seed {seed}: out of range, give a whole number from 0 to 2^63 - 1")
-    if not (math.isfinite(temperature) and 0 < temperature <= 10):
-        raise ConfigError(f"temperature {temperature:g}: out of range, give a number above 0, at most 10")
+    if not (math.isfinite(temperature) and 0 <= temperature <= 10):
+        raise ConfigError(f"temperature {temperature:g}: out of range, give a number from 0 to 10")
     if density is not None and not (math.isfinite(density) and 0 < density <= 64):
         raise ConfigError(f"density {density:g}: out of range, give hits per bar above 0, at most 64")
     if not 0 <= humanize <= 1:

@@ -160,7 +160,7 @@ def test_the_settings_reach_the_drummer(tmp_path, monkeypatch):
     "options, words",
     [
         ({"style": "polka"}, "funk, reggae"),
-        ({"temperature": 0}, "above 0"),
+        ({"temperature": -0.1}, "from 0"),
         ({"temperature": float("nan")}, "temperature"),
         ({"density": -1}, "density"),
         ({"humanize": 2}, "humanize"),

@@ -46,7 +46,7 @@ def test_a_batch_goes_on_past_a_bad_file_and_ends_with_2(tmp_path, capsys):
         (["generat"], "generat"),
         (["generate", "nowhere.mid"], "nowhere.mid"),
         (["generate", "."], "folder"),
-        (["generate", "x.mid", "--temperature", "0"], "above 0"),
+        (["generate", "x.mid", "--temperature", "-0.1"], "from 0"),
         (["generate", "x.mid", "--temperature", "nan"], "temperature"),
         (["generate", "x.mid", "--candidates", "65"], "64"),
         (["generate", "x.mid", "--candidates", "two"], "whole number"),
