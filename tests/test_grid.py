@@ -129,3 +129,13 @@ def test_without_a_tempo_it_is_120():
     assert Grid(480, 1920).seconds_at(np.array([1920])).tolist() == [2.0]
     late = Grid(480, 1920, tempos=((960, 60.0),))
     assert late.seconds_at(np.array([1920])).tolist() == [1.0 + 2.0]
+
+
+@pytest.mark.parametrize("second_bar", [1920, 1900])  # on a step, and between two steps
+def test_cells_are_those_that_locate_finds(second_bar):
+    metres = ((0, 4, 4), (second_bar, 3, 4), (second_bar + 2880, 5, 4), (second_bar + 5280, 7, 8))
+    grid = Grid(480, 12_000, (), metres)
+    ticks = np.arange(-50, int(grid.last_tick) + 500)
+    measure, step, _ = grid.locate(ticks)
+    assert np.array_equal(grid.cells_at(ticks), measure * 16 + step)
+    assert len(np.unique(grid.cells_at(ticks))) == grid.measure_steps.sum()
