@@ -5,6 +5,7 @@ Nothing heavy is imported before a verb needs it, so that the command line answe
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -182,22 +183,24 @@ def train(
     Raises:
         ConfigError, DataError, CheckpointError, TrainingError. KeyboardInterrupt: a signal stopped it; it was saved.
     """
-    from basedrum import __version__
     from basedrum.training.config import load_config
     from basedrum.training.runfolder import RunFolder
 
     preset = preset or ("quick" if data is None else "modern")
     config = load_config(preset, settings)
     folder = RunFolder(run if run is not None else Path("runs") / Path(preset).stem)
-    if "RANK" not in os.environ:
-        with folder.lock():  # a folder in use is refused here, before torch is imported
-            pass
-    elif data is None:
+    is_alone = "RANK" not in os.environ
+    if not is_alone and data is None:
         raise ConfigError("torchrun: the practice songs are not prepared, name prepared songs with --data")
+    with folder.lock() if is_alone else contextlib.nullcontext():  # a folder in use is refused before torch is imported
+        return _train(config, folder, data, preset, settings, resume, device, progress, on_start)
 
+
+def _train(config, folder, data, preset, settings, resume, device, progress, on_start) -> Path:
+    from basedrum import __version__
     from basedrum.corpus.phrases import PhraseDataset
 
-    dataset = PhraseDataset.open(prepare_practice(folder.path / "practice", progress=progress) if data is None else data)
+    dataset = PhraseDataset.open(prepare_practice(folder.practice, progress=progress) if data is None else data)
     if not config.model.styles:
         config = replace(config, model=replace(config.model, styles=tuple(dataset.styles)))
 
@@ -210,7 +213,7 @@ def train(
     return loop.train(
         config,
         dataset.folder,
-        folder.path,
+        folder,
         resume=resume,
         device=device,
         progress=progress,

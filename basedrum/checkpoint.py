@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import stat
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -31,6 +32,7 @@ from basedrum.music.rolls import LOWEST_PITCH, NUM_PITCHES
 
 FORMAT = 1
 MAX_BYTES = 1 << 30
+MAX_HEADER_BYTES = 8 << 20  # ours have a tenth of a megabyte
 GRID = {
     "measures": MEASURES_PER_PHRASE,
     "steps": STEPS_PER_MEASURE,
@@ -98,7 +100,10 @@ def save_run(path: str | os.PathLike, state: dict) -> None:
 def load_run(path: str | os.PathLike) -> dict:
     """Read back what `save_run` wrote. Raises CheckpointError."""
     tensors, header = _read(Path(path), "run")
-    return _give_tensors(header["state"], tensors)
+    try:
+        return dict(_give_tensors(header["state"], tensors))
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{printable(path)}: holds no state of a training, name another file") from error
 
 
 def _find(name: str) -> Path:
@@ -128,8 +133,11 @@ class _Undrawn(TorchFunctionMode):
 
 def _filled(build, config: ModelConfig, tensors: dict[str, Tensor], prefix: str, name: str) -> nn.Module:
     """Build a network without drawing weights, then give it those of the file."""
-    with torch.device("meta"), _Undrawn():
-        network = build(config)
+    try:
+        with torch.device("meta"), _Undrawn():
+            network = build(config)
+    except (TypeError, ValueError, RuntimeError) as error:  # sizes that are no whole numbers
+        raise CheckpointError(f"model {printable(name)}: its config does not fit, train anew") from error
     wanted = network.state_dict()
     held = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
     for key in [*wanted, *held]:
@@ -156,18 +164,13 @@ def _write(path: str | os.PathLike, tensors: dict[str, Tensor], header: dict) ->
 def _read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict]:
     shown = printable(path)
     try:
-        if not path.is_file():
-            raise CheckpointError(f"{shown}: not a file, name a file of weights")
-        if path.stat().st_size > MAX_BYTES:
-            raise CheckpointError(f"{shown}: larger than {MAX_BYTES >> 20} MiB, name a file of weights of ours")
-        data = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{shown}: cannot be read: {error.strerror}") from error
-    try:
+        data, header = _read_bytes(path)
         tensors = load(data)
-        metadata = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
-        header = json.loads(metadata["basedrum"])
-    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+    except IsADirectoryError as error:
+        raise CheckpointError(f"{shown}: not a file, name a file of weights") from error
+    except OSError as error:
+        raise CheckpointError(f"{shown}: cannot be read: {error.strerror}, name another file") from error
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError, OverflowError, RuntimeError) as error:
         raise CheckpointError(f"{shown}: not a checkpoint of basedrum, or damaged, name another file") from error
     if header.get("format") != FORMAT:
         raise CheckpointError(
@@ -183,6 +186,32 @@ def _read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict]:
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise CheckpointError(f"{shown}: {printable(key)} holds values that are not finite, take a fresh copy")
     return tensors, header
+
+
+def _read_bytes(path: Path) -> tuple[bytes, dict]:
+    """Return a checkpoint's bytes and the JSON text in its header.
+
+    The header is looked at first: a pipe, a device, an endless or a foreign file costs neither time nor memory.
+
+    Raises:
+        CheckpointError: not a file, or too large. OSError, or what JSON and its indexing raise: not a checkpoint.
+    """
+    shown = printable(path)
+    with open(path, "rb", opener=lambda p, flags: os.open(p, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode):
+            raise CheckpointError(f"{shown}: not a file, name a file of weights")
+        if about.st_size > MAX_BYTES:
+            raise CheckpointError(f"{shown}: larger than {MAX_BYTES >> 20} MiB, name a file of weights of ours")
+        start = file.read(8)
+        size = int.from_bytes(start, "little")
+        if len(start) < 8 or size > MAX_HEADER_BYTES:
+            raise ValueError(f"a header of {size} bytes")
+        start += file.read(size)
+        header = json.loads(json.loads(start[8:])["__metadata__"]["basedrum"])
+        if not isinstance(header, dict):
+            raise TypeError("the header is no object")
+        return start + file.read(max(0, about.st_size - len(start))), header
 
 
 def _digest(header: dict, tensors: dict[str, Tensor]) -> str:

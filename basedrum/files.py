@@ -52,6 +52,16 @@ def write_atomic(path: str | os.PathLike, data: bytes | memoryview) -> None:
     _sync_folder(path.parent)
 
 
+def sweep(folder: str | os.PathLike, names: str) -> None:
+    """Remove what killed calls of `write_atomic` left of files of these names (a glob) in `folder`.
+
+    Only for one who alone writes there: a file that is being written goes as well.
+    """
+    for left in Path(folder).glob(f".{names}.????????.part"):
+        with contextlib.suppress(OSError):
+            left.unlink()
+
+
 def take_lock(path: str | os.PathLike) -> BinaryIO:
     """Return the open lock file `path`, made where it is missing: until it is closed no other process gets it.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import os
 import sys
 import typing
@@ -99,6 +100,14 @@ class TrainConfig:
         for name in ("warmup_steps", "steps", "critic_first", "seed", "gamma", "mismatch", "reconstruction", "kl"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"train.{name} {getattr(self, name)!r}: use 0 or more")
+        if self.seed >= 2**63:
+            raise ConfigError(f"train.seed {self.seed!r}: use a number below 2^63")
+        for name in ("warmup_lr", "generator_lr", "critic_lr"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigError(f"train.{name} {getattr(self, name)!r}: use a number above 0")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"train.{name} {getattr(self, name)!r}: use a number from 0 to below 1")
         for name in ("sharing", "rollout", "drop_previous", "drop_wishes", "ema", "decay_from", "mismatch_from"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"train.{name} {getattr(self, name)!r}: use a number from 0 to 1")

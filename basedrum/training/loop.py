@@ -20,7 +20,7 @@ from torch import distributed as dist
 
 from basedrum.checkpoint import load_run, save_drummer, save_run
 from basedrum.corpus.phrases import PhraseDataset
-from basedrum.errors import TrainingError
+from basedrum.errors import CheckpointError, TrainingError
 from basedrum.files import write_atomic
 from basedrum.training.config import Config
 from basedrum.training.runfolder import RunFolder
@@ -43,7 +43,7 @@ def pick_device(device: str) -> str:
 def train(
     config: Config,
     data_folder: str | os.PathLike,
-    run_folder: str | os.PathLike,
+    run_folder: str | os.PathLike | RunFolder,
     *,
     resume: bool = False,
     device: str = "auto",
@@ -56,13 +56,14 @@ def train(
     Under `torchrun` every process plays its share of each batch. SIGINT and SIGTERM save and leave.
 
     Args:
+        run_folder: where to; a RunFolder whose lock is held stays so.
         on_look: called every `evaluate_every` steps; what it returns joins the log and the progress bar.
 
     Raises:
         TrainingError: the folder is in use or holds another run, a loss is not finite.
         DataError, CheckpointError, KeyboardInterrupt.
     """
-    folder = RunFolder(run_folder)
+    folder = run_folder if isinstance(run_folder, RunFolder) else RunFolder(run_folder)
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     device = pick_device(device)
     if world > 1:
@@ -85,24 +86,32 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
 
     train, chief = trainer.config.train, trainer.rank == 0
     rows: list[dict] = []
-    if resume and folder.resume.exists():
-        trainer.load_state(load_run(folder.resume))
-        rows = [row for row in folder.read_log() if int(row["step"]) <= trainer.step]
-    elif chief and folder.resume.exists():
+    sums: dict[str, list[float]] = {}  # of each loss since the last look: its sum and how often it was taken
+    if resume and os.path.lexists(folder.resume):
+        state = load_run(folder.resume)
+        trainer.load_state(state)
+        sums, rows = state.get("sums", {}), folder.read_log(trainer.step)
+    elif chief and os.path.lexists(folder.resume):
         raise TrainingError(f"{folder.path}: holds a run already, add --resume or choose another folder")
     if chief:
         write_atomic(folder.config, json.dumps(trainer.config.to_dict(), indent=2).encode())
 
     def save() -> None:
-        if chief:
-            save_run(folder.resume, trainer.state())
+        """The drummer first: weights too large for its half precision are refused before the last run is replaced."""
+        if not chief:
+            return
+        try:
             save_drummer(folder.drummer, trainer.averaged, trainer.discriminator, provenance | {"step": trainer.step})
+            save_run(folder.resume, trainer.state() | {"sums": sums})
+        except CheckpointError as error:
+            raise TrainingError(
+                f"step {trainer.step - 1}: {error}, lower the learning rate; the last checkpoint is kept"
+            ) from error
 
     stopped: list[int] = []
     board = _tensorboard(folder) if chief else None
     bar = tqdm(total=train.total_steps, initial=trainer.step, disable=not progress, unit="step", dynamic_ncols=True)
     began, first = time.monotonic(), trainer.step
-    sums: dict[str, list[float]] = {}
     with _signals(stopped), bar:
         while trainer.step < train.total_steps:
             for name, value in trainer.advance().items():
@@ -122,9 +131,10 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
                     board(name, value, trainer.step)
                 shown = ("critic", "fool", "likelihood", "lift", "variety")
                 bar.set_postfix({k: f"{row[k]:.3f}" for k in shown if k in row})
-            if trainer.step % train.save_every == 0 or last or stopped:
+            leaving = bool(stopped)  # a signal from here on is for the next step
+            if trainer.step % train.save_every == 0 or last or leaving:
                 save()
-            if stopped:
+            if leaving:
                 if chief and progress:
                     print(f"stopped at step {trainer.step}, saved; go on with --resume", file=sys.stderr)
                 raise KeyboardInterrupt(stopped[0])

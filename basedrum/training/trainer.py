@@ -16,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from basedrum.corpus.phrases import PhraseDataset
-from basedrum.errors import TrainingError
+from basedrum.errors import TrainingError, printable
 from basedrum.models.condition import Condition
 from basedrum.models.families import build_discriminator, build_generator
 from basedrum.models.generator import Encoder
@@ -206,7 +206,15 @@ class Trainer:
         }
 
     def load_state(self, state: dict) -> None:
-        """Go on from `state`. Raises TrainingError if it belongs to another model or training."""
+        """Go on from `state`. Raises TrainingError if it belongs to another model or training, or cannot be one's state."""
+        try:
+            self._load_state(state)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise TrainingError(
+                f"resume: the checkpoint does not fit this training ({printable(error, 100)}), choose another run folder"
+            ) from error
+
+    def _load_state(self, state: dict) -> None:
         mine = json.loads(json.dumps(self.config.to_dict()))
         for section in ("model", "train"):
             for key, value in state["config"][section].items():
@@ -216,6 +224,8 @@ class Trainer:
                         f"resume: {section}.{key} was {value}, is now {mine[section].get(key)}, "
                         "give the same config or choose another run folder"
                     )
+        if type(state["step"]) is not int or not 0 <= state["step"] <= self.config.train.total_steps:
+            raise ValueError(f"step {state['step']}")
         self.step, self._feed = state["step"], None
         for name, tensors in state["players"].items():
             getattr(self, name).load_state_dict(tensors)
