@@ -29,7 +29,7 @@ from tqdm import tqdm
 from basedrum.corpus.duplicates import Families, find_families
 from basedrum.corpus.phrases import FORMAT, SPLITS, DatasetWriter
 from basedrum.corpus.shards import Shard, Task, fingerprints_of, make_shard, read_rolls, read_shard
-from basedrum.corpus.sources import Item, iterate_items, stem_of
+from basedrum.corpus.sources import Item, check_sources, iterate_items, stem_of
 from basedrum.corpus.splits import DEFAULT_CAPS, STYLES, Label, Labels, capped_weights, split_of_hash
 from basedrum.errors import DataError, printable
 from basedrum.files import take_lock, write_atomic
@@ -104,6 +104,7 @@ def prepare(
     """
     started, cpu = time.perf_counter(), time.process_time()
     out = Path(out)
+    check_sources(sources)
     labels = Labels.read(songs_csv, styles) if songs_csv is not None else None
     inline_s = 0.0
     try:

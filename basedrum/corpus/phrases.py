@@ -7,6 +7,7 @@ Conventions: a phrase is 4 measures of 16 steps; `bass.npy` (N, 2, 64, 9) uint8 
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -130,18 +131,25 @@ def _mapped(folder: Path, name: str, count: int) -> np.ndarray:
 
 
 class DatasetWriter:
-    """Writes the arrays of a dataset piece by piece; nothing is a dataset until `finish` has written meta.json."""
+    """Writes the arrays of a dataset piece by piece, too large for `write_atomic`: temporary names, fsync, rename.
+
+    Nothing is a dataset until `finish` has written meta.json; one that was there stays whole until all of the new one is on
+    the disk.
+    """
 
     def __init__(self, folder: str | os.PathLike, count: int):
         self.folder = Path(folder)
         self.count = count
-        (self.folder / "meta.json").unlink(missing_ok=True)
         self._files = {}
-        for name, (dtype, shape) in ARRAYS.items():
-            file = open(self._part(name), "wb")  # noqa: SIM115 - open across calls, closed by finish
-            header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (count, *shape)}
-            np.lib.format.write_array_header_1_0(file, header)
-            self._files[name] = file
+        try:
+            for name in (*(f"{array}.npy" for array in ARRAYS), "songs.csv"):
+                self._files[name] = open(self._part(name), "wb")  # noqa: SIM115 - open across calls, closed by finish
+            for name, (dtype, shape) in ARRAYS.items():
+                header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (count, *shape)}
+                np.lib.format.write_array_header_1_0(self._files[f"{name}.npy"], header)
+        except OSError:
+            self.close()
+            raise
 
     def append(self, index: np.ndarray, bass: np.ndarray, drums: np.ndarray) -> None:
         """Add rows of all three arrays."""
@@ -149,31 +157,34 @@ class DatasetWriter:
             dtype, shape = ARRAYS[name]
             if rows.dtype != dtype or rows.shape != (len(index), *shape):
                 raise ValueError(f"{name}: {rows.dtype} {rows.shape}, expected {dtype} ({len(index)}, {shape})")
-            self._files[name].write(np.ascontiguousarray(rows).data)
+            self._files[f"{name}.npy"].write(np.ascontiguousarray(rows).data)
 
     def finish(self, songs: Iterable[Mapping[str, object]], sources: Sequence[str], styles: Sequence[str], **more) -> None:
         """Put the arrays in place and write songs.csv and, last, meta.json."""
-        for name, file in self._files.items():
-            file.flush()
-            os.fsync(file.fileno())
-            file.close()
-            os.replace(self._part(name), self.folder / f"{name}.npy")
         text = io.StringIO()
         table = csv.DictWriter(text, SONG_FIELDS, lineterminator="\n", extrasaction="ignore")
         table.writeheader()
         table.writerows(songs)
-        write_atomic(self.folder / "songs.csv", text.getvalue().encode("utf-8", "surrogateescape"))
+        self._files["songs.csv"].write(text.getvalue().encode("utf-8", "surrogateescape"))
+        for file in self._files.values():
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+        (self.folder / "meta.json").unlink(missing_ok=True)
+        for name in self._files:
+            os.replace(self._part(name), self.folder / name)
         meta = {"format": FORMAT, "phrases": self.count, "sources": list(sources), "styles": list(styles), **more}
         write_atomic(self.folder / "meta.json", (json.dumps(meta, indent=1, sort_keys=True) + "\n").encode())
 
     def close(self) -> None:
         """Give up: close and remove what is unfinished."""
         for name, file in self._files.items():
-            file.close()
+            with contextlib.suppress(OSError):  # on a full disk: what it still holds has no place
+                file.close()
             self._part(name).unlink(missing_ok=True)
 
     def _part(self, name: str) -> Path:
-        return self.folder / f".{name}.npy.part"
+        return self.folder / f".{name}.part"
 
 
 def write_dataset(

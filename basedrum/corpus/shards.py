@@ -5,8 +5,8 @@ A shard that exists is never made again; that is what makes `prepare` resumable.
 
 from __future__ import annotations
 
+import io
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -23,7 +23,8 @@ from basedrum.corpus.song_pair import read_pair
 from basedrum.corpus.sources import Item
 from basedrum.corpus.splits import Label
 from basedrum.corpus.windows import Windows, cut_windows
-from basedrum.errors import BasedrumError, printable
+from basedrum.errors import BasedrumError, DataError, printable
+from basedrum.files import write_atomic
 from basedrum.midi.reading import is_parsed_alone
 from basedrum.music.grid import STEPS_PER_MEASURE
 
@@ -157,24 +158,29 @@ def _joined(done: list[tuple[np.ndarray, list, Windows]]) -> tuple[np.ndarray, n
 
 
 def write_shard(path: Path, shard: Shard, seconds: Callable[[], float]) -> None:
-    """Write a shard and, last, the answer of `seconds`; under a temporary name first, so it is there whole or not at all."""
-    temporary = path.with_suffix(f".{os.getpid()}.part")
-    windows = shard.windows
+    """Write a shard and, last, the answer of `seconds`; it is there whole or not at all."""
+    windows, file = shard.windows, io.BytesIO()
     numbers = np.asarray([number for number, _ in shard.skipped], np.int64)
     reasons = np.asarray([reason for _, reason in shard.skipped], dtype="U96")
-    with open(temporary, "wb") as file:
-        phrases = (windows.bass, windows.drums, windows.index, windows.keys, windows.content)
-        for array in (*phrases, shard.songs, shard.spans, numbers, reasons):
-            np.save(file, array, allow_pickle=False)
-        np.save(file, np.asarray([shard.parser_s, seconds()]))
-    os.replace(temporary, path)
+    phrases = (windows.bass, windows.drums, windows.index, windows.keys, windows.content)
+    for array in (*phrases, shard.songs, shard.spans, numbers, reasons):
+        np.save(file, array, allow_pickle=False)
+    np.save(file, np.asarray([shard.parser_s, seconds()]))
+    write_atomic(path, file.getbuffer())
 
 
 def read_shard(path: Path) -> Shard:
-    """Read a shard back; its rolls stay on disk, memory-mapped."""
-    with open(path, "rb") as file:
-        bass, drums = (_mapped(file) for _ in range(2))
-        index, keys, content, songs, spans, numbers, reasons, times = (np.load(file, allow_pickle=False) for _ in range(8))
+    """Read a shard back; its rolls stay on disk, memory-mapped.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        with open(path, "rb") as file:
+            bass, drums = (_mapped(file) for _ in range(2))
+            index, keys, content, songs, spans, numbers, reasons, times = (np.load(file, allow_pickle=False) for _ in range(8))
+    except (ValueError, EOFError) as error:
+        raise DataError(f"{printable(path)}: is damaged, remove it and run `basedrum prepare` again") from error
     skipped = list(zip(numbers.tolist(), reasons.tolist(), strict=True))
     return Shard(songs, spans, Windows(bass, drums, index, keys, content), skipped, float(times[0]), float(times[1]))
 

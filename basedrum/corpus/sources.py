@@ -22,6 +22,13 @@ MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 LPD_SUFFIX = ".npz"
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2")
 MAX_ITEM_BYTES = 8 * 2**20
+_LONG_HEADERS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 _BROKEN = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -57,27 +64,52 @@ def stem_of(path: str) -> str:
     return name.rpartition(".")[0] or name
 
 
+class _Member(tarfile.TarInfo):
+    """An entry of a tar archive; one whose name would take gigabytes is refused before it is read."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> _Member:
+        member = super().frombuf(buf, encoding, errors)
+        if member.type in _LONG_HEADERS and member.size > MAX_ITEM_BYTES:
+            raise tarfile.ReadError("a header of more than 8 MB")
+        return member
+
+
+def check_sources(sources: Sequence[str | os.PathLike]) -> None:
+    """Look at all sources before any is read.
+
+    Raises:
+        DataError: a source is missing, or is of no known kind.
+    """
+    for path in map(Path, sources):
+        if path.is_dir():
+            continue
+        if not path.exists():
+            raise DataError(f"{printable(path)}: no such file or folder, name songs to prepare")
+        if not path.is_file():
+            raise DataError(f"{printable(path)}: is not a regular file, name songs to prepare")
+        if not _is_song(path.name) and not path.name.lower().endswith((*TAR_SUFFIXES, ".zip")):
+            raise DataError(f"{printable(path)}: is no MIDI file, folder or archive, give .mid, .npz, .zip or .tar(.gz, .xz)")
+
+
 def iterate_items(sources: Sequence[str | os.PathLike]) -> Iterator[Item]:
     """Yield every song file of the sources, in the order given and, inside each, in a fixed order.
 
     Raises:
         DataError: a source is missing, is of no known kind, or is a broken archive.
     """
+    check_sources(sources)
     for source in sources:
         path = Path(source)
         name = _source_name(path)
         if path.is_dir():
             yield from _from_folder(path, name)
-        elif not path.exists():
-            raise DataError(f"{printable(path)}: no such file or folder, name songs to prepare")
         elif _is_song(path.name):
             yield Item(path.name, _read(path), name)
         elif path.name.lower().endswith(TAR_SUFFIXES):
             yield from _from_tar(path, name)
-        elif path.name.lower().endswith(".zip"):
-            yield from _from_zip(path, name)
         else:
-            raise DataError(f"{printable(path)}: is no MIDI file, folder or archive, give .mid, .npz, .zip or .tar(.gz, .xz)")
+            yield from _from_zip(path, name)
 
 
 def _source_name(path: Path) -> str:
@@ -119,7 +151,7 @@ def _from_folder(folder: Path, source: str) -> Iterator[Item]:
 
 def _from_tar(path: Path, source: str) -> Iterator[Item]:
     try:
-        with tarfile.open(path, "r|*") as archive:
+        with tarfile.open(path, "r|*", tarinfo=_Member) as archive:
             for member in archive:
                 if member.isfile() and _is_song(member.name):
                     large = member.size > MAX_ITEM_BYTES

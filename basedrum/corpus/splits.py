@@ -54,6 +54,8 @@ class Labels:
         """
         shown = printable(path)
         rows: dict[str, Label] = {}
+        if os.path.exists(path) and not os.path.isfile(path):  # a pipe would be waited for
+            raise DataError(f"{shown}: is not a regular file, name a CSV file")
         try:
             with open(path, encoding="utf-8-sig", newline="") as file:
                 reader = csv.DictReader(file)
