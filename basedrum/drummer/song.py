@@ -53,6 +53,7 @@ def play_song(state: PhrasePlayer, bass: BassRoll, grid: Grid, sounding: np.ndar
     cells = bass.to_array().reshape(2, num_measures, STEPS_PER_MEASURE, -1)
     source = heard_measures(cells.any(axis=(0, 2, 3)))
     hits = np.zeros((num_measures, STEPS_PER_MEASURE, NUM_VOICES), bool)
+    tempo = grid.qpm_at(grid.measure_ticks)
     previous, heard_before = None, None
     for index, (window, num_new) in enumerate(phrase_windows(sounding)):
         new = window[MEASURES_PER_PHRASE - num_new :]
@@ -63,7 +64,7 @@ def play_song(state: PhrasePlayer, bass: BassRoll, grid: Grid, sounding: np.ndar
         steps = grid.measure_steps[window]
         active = active_steps(steps)
         phrase = cells[:, source[heard]].reshape(2, STEPS_PER_PHRASE, -1) & active[:, None]
-        qpm = float(grid.qpm_at(grid.measure_ticks[window[:1]])[0])
+        qpm = float(tempo[window[0]])
         previous = np.asarray(state.play(phrase, qpm, steps, previous, index), bool) & active[:, None]
         hits[new] = previous.reshape(MEASURES_PER_PHRASE, STEPS_PER_MEASURE, NUM_VOICES)[-num_new:]
     hits &= np.asarray(sounding, bool)[:, None, None]
