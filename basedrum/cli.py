@@ -103,6 +103,7 @@ def _generate(options: argparse.Namespace) -> int:
         drums_only=options.drums_only,
         keep_drums=options.keep_drums,
         picture=options.picture,
+        wav=options.wav,
         bass_track=options.bass_track,
         temperature=options.temperature,
         density=options.density,

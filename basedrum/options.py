@@ -98,6 +98,7 @@ def _generate_options(verbs) -> None:
     parser.add_argument("--drums-only", action="store_true", help="write the drums alone, without the song")
     parser.add_argument("--keep-drums", action="store_true", help="keep the song's own drums beside the new ones")
     parser.add_argument("--picture", action="store_true", help="draw the first eight bars of each answer, OUT.png")
+    parser.add_argument("--wav", action="store_true", help="hear each answer, bass and drums, OUT.wav (20 minutes at most)")
 
 
 def _prepare_options(verbs) -> None:

@@ -21,7 +21,10 @@ from typing import TYPE_CHECKING
 from basedrum.errors import ConfigError, MidiError, printable
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from basedrum.midi.reading import Song, Track
+    from basedrum.music.notes import Notes
     from basedrum.music.rolls import DrumRoll
 
 MAX_MEASURES = 2_500  # of 12,000 songs of several collections the longest had 1,656; a bar takes a millisecond
@@ -46,15 +49,17 @@ class PlayedSong:
     def num_bars(self) -> int:
         return int(self.song.grid.bars[-1]) + 1
 
+    @property
+    def drum_notes(self) -> Notes:
+        """The drums as notes; a late hit on the last step stays inside the song."""
+        notes = self.drums.to_notes(self.song.grid)
+        return replace(notes, start_ticks=notes.start_ticks.clip(max=self.song.grid.end_tick - 1))
+
     def to_midi(self, *, drums_only: bool = False, keep_drums: bool = False) -> bytes:
         """Return a MIDI file: the song with these drums instead of its own (or beside them), or the drums alone."""
         from basedrum.midi.writing import drums_alone, song_with_drums
 
-        notes = self.drums.to_notes(self.song.grid)
-        last = self.song.grid.end_tick - 1
-        notes = replace(
-            notes, start_ticks=notes.start_ticks.clip(max=last)
-        )  # a late hit on the last step stays inside the song
+        notes = self.drum_notes
         return drums_alone(notes, self.song.grid) if drums_only else song_with_drums(self.song, notes, keep_drums)
 
     def write(self, path: str | os.PathLike, *, drums_only: bool = False, keep_drums: bool = False) -> Path:
@@ -79,6 +84,41 @@ class PlayedSong:
 
         bass = BassRoll.from_notes(self.bass.notes, self.song.grid)
         draw(bass, self.drums, path, self.song.grid, printable(self.song.name, 60), first_measure, num_measures)
+        return Path(path)
+
+    def sound(
+        self, *, rate: int = 44_100, drums_only: bool = False, keep_drums: bool = False, whole_song: bool = False
+    ) -> tuple[np.ndarray, int]:
+        """Return what it sounds like, (n, 2) float32 in -1..1, and its rate in Hz.
+
+        Bass and drums; with `drums_only` no bass, with `keep_drums` the song's own drums as well, with `whole_song` every part.
+
+        Raises:
+            BasedrumError: longer than 20 minutes.
+        """
+        from basedrum.listening.sound import render
+        from basedrum.midi.building import Part
+
+        def is_heard(track: Track) -> bool:
+            if track.is_drum:
+                return keep_drums
+            return whole_song and not drums_only and track.index != self.bass.index
+
+        parts = [Part("Drums", 0, True, self.drum_notes)]
+        if not drums_only:
+            parts.append(Part("Bass", 33, False, self.bass.notes))
+        return render([*parts, *filter(is_heard, self.song.tracks)], self.song.grid, rate=rate)
+
+    def wav(self, path: str | os.PathLike, **options) -> Path:
+        """Write `sound`, with its options, as a WAV file of 16 bits and return its path.
+
+        Raises:
+            BasedrumError: longer than 20 minutes, or the file cannot be written.
+        """
+        from basedrum.files import write_atomic
+        from basedrum.listening.sound import to_wav
+
+        write_atomic(path, to_wav(*self.sound(**options)))
         return Path(path)
 
 

@@ -235,3 +235,15 @@ def test_a_picture_of_the_song(tmp_path):
     assert song.picture(tmp_path / "bass.png", num_measures=4).read_bytes().startswith(b"\x89PNG")
     app.generate([tmp_path / "bass.mid"], tmp_path / "out.mid", picture=True)
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_sound_of_the_song(tmp_path):
+    song = basedrum.Drummer().play(write_bass(tmp_path / "bass.mid", tempos=((0, 93.0),)))
+    samples, rate = song.sound(rate=8000)
+    seconds = float(song.song.grid.seconds_at(np.array([song.song.grid.end_tick]))[0])
+    assert rate == 8000 and samples.any() and abs(len(samples) / rate - seconds - 2) < 0.01
+    drums_only, _ = song.sound(rate=8000, drums_only=True)
+    assert drums_only.any() and not np.array_equal(samples, drums_only)
+    app.generate([tmp_path / "bass.mid"], tmp_path / "out.mid", wav=True)
+    written = (tmp_path / "out.wav").read_bytes()
+    assert written[:4] == b"RIFF" and song.wav(tmp_path / "again.wav").read_bytes() == written

@@ -1,0 +1,321 @@
+"""Sound: notes to samples, and samples to a WAV file, with drums and a bass of our own and no system package.
+
+Each drum is a row of numbers: partials that ring, noise that rushes, how loud, where from. A drum is rendered once for each
+strength and added wherever it is hit; a pitched note is cut from one long tone of its pitch.
+
+Conventions: samples (n, 2) float32, left and right, -1..1; times in seconds, frequencies in Hz. A part is anything with
+`notes` (in ticks), `is_drum` and `program` (General MIDI, from 0). Same parts, same bytes: the noise has fixed seeds.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import wave
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+
+from basedrum.errors import BasedrumError
+from basedrum.music.grid import Grid
+from basedrum.music.notes import Notes
+
+RATE_HZ = 44_100
+TAIL_S = 2.0
+MAX_S = 20 * 60
+MAX_NOTES = 200_000
+STRENGTHS, TAKES = 4, 3  # timbres of a drum by velocity, and noises it takes in turn
+LOUDNESS = 1.6  # gain is (velocity / 127) to this power: 64 is 9.5 dB below 127
+KNEE, MOST = 0.8, 1.5  # above the knee the sound is bent, never past 1; a mix above MOST is turned down first
+CHUNK = 1 << 18
+
+
+class Playable(Protocol):
+    """A track of a song, a part to write: notes and what plays them."""
+
+    notes: Notes
+    is_drum: bool
+    program: int
+
+
+@dataclass(frozen=True)
+class Drum:
+    """A drum in numbers.
+
+    Attributes:
+        partials: what rings; ring_s: the time in which it falls to 1/e.
+        noise: lower and upper edge of the band that rushes; rush_s: the time in which it falls to 1/e.
+        mix: 0 all ring .. 1 all rush.
+        level: peak at velocity 127; pan: -1 left .. 1 right, as the audience sees the kit.
+        sweep: how many times higher the partials start; they fall within 30 ms.
+    """
+
+    partials: tuple[float, ...]
+    ring_s: float
+    noise: tuple[float, float]
+    rush_s: float
+    mix: float
+    level: float
+    pan: float = 0.0
+    sweep: float = 1.0
+
+    @property
+    def length_s(self) -> float:
+        return min(6.0 * max(self.ring_s if self.mix < 1 else 0.0, self.rush_s if self.mix > 0 else 0.0), 2.4)
+
+
+def _tom(hz: float, pan: float) -> Drum:
+    return Drum((hz, 1.59 * hz), 0.15, (250, 3500), 0.02, 0.15, 0.62, pan, 1.5)
+
+
+def _skin(hz: float, pan: float, ring_s: float = 0.07) -> Drum:
+    return Drum((hz, 1.6 * hz), ring_s, (700, 5000), 0.008, 0.25, 0.42, pan, 1.15)
+
+
+def _bell(hz: float, pan: float, ring_s: float, level: float = 0.25) -> Drum:
+    return Drum((hz, 1.504 * hz, 2.74 * hz), ring_s, (2000, 9000), 0.006, 0.15, level, pan)
+
+
+def _shaker(rush_s: float, pan: float, low: float = 4500) -> Drum:
+    return Drum((), 0.0, (low, 13000), rush_s, 1.0, 0.16, pan)
+
+
+_METAL = (3150.0, 4270.0, 5330.0, 6410.0, 7590.0, 8830.0, 10370.0, 12110.0)  # no two in a simple ratio
+_SIDE_STICK = Drum((830, 1710, 2540), 0.014, (1500, 7000), 0.008, 0.35, 0.42, -0.05)
+_CRASH = Drum(_METAL, 0.45, (2200, 15000), 0.5, 0.75, 0.42, -0.4)
+_RIDE = Drum(_METAL, 0.4, (4500, 14000), 0.3, 0.45, 0.27, 0.4)
+SHAKER = _shaker(0.03, 0.3)
+DRUMS: dict[int, Drum] = {
+    35: Drum((46,), 0.13, (1200, 4500), 0.004, 0.06, 0.85, 0.0, 3.0),
+    36: Drum((52,), 0.11, (1500, 5500), 0.004, 0.08, 0.85, 0.0, 3.2),
+    37: _SIDE_STICK,
+    38: Drum((186, 331), 0.055, (800, 9500), 0.065, 0.62, 0.62, 0.0, 1.25),
+    39: Drum((), 0.0, (900, 4500), 0.05, 1.0, 0.4, 0.1),  # hand clap
+    40: Drum((212, 380), 0.045, (1000, 10500), 0.055, 0.62, 0.62, 0.0, 1.25),
+    41: _tom(80, 0.35),
+    42: Drum(_METAL[3:], 0.016, (5800, 13500), 0.02, 0.8, 0.3, -0.25),
+    43: _tom(95, 0.3),
+    44: Drum(_METAL[2:], 0.02, (5200, 12000), 0.026, 0.85, 0.2, -0.25),
+    45: _tom(114, 0.15),
+    46: Drum(_METAL[2:], 0.16, (5000, 13500), 0.18, 0.75, 0.28, -0.25),
+    47: _tom(134, 0.05),
+    48: _tom(160, -0.1),
+    49: _CRASH,
+    50: _tom(192, -0.2),
+    51: _RIDE,
+    52: Drum(_METAL, 0.25, (1500, 12000), 0.4, 0.85, 0.42, 0.3),  # china
+    53: Drum((2090, 3340, 5210, 7730), 0.3, (4500, 12000), 0.2, 0.25, 0.25, 0.4),  # bell of the ride
+    54: Drum(_METAL[2:], 0.05, (5000, 14000), 0.06, 0.6, 0.22, 0.3),  # tambourine
+    55: Drum(_METAL, 0.15, (3000, 16000), 0.18, 0.75, 0.38, -0.2),  # splash
+    56: _bell(540, 0.2, 0.06),
+    57: Drum(_METAL, 0.4, (1900, 14000), 0.45, 0.75, 0.42, 0.4),  # the other crash
+    59: Drum(_METAL[1:], 0.35, (4500, 14000), 0.28, 0.5, 0.27, 0.35),
+    60: _skin(400, 0.2),
+    61: _skin(300, 0.25),
+    62: _skin(330, -0.25, 0.03),
+    63: _skin(250, -0.25),
+    64: _skin(190, -0.3, 0.1),
+    65: _skin(420, 0.35),
+    66: _skin(310, 0.35),
+    67: _bell(900, 0.3, 0.1),
+    68: _bell(680, 0.3, 0.1),
+    69: _shaker(0.04, -0.3),
+    70: _shaker(0.025, 0.3),
+    73: _shaker(0.05, -0.2, 3000),
+    74: _shaker(0.1, -0.2, 3000),
+    75: _bell(2500, 0.2, 0.015),
+    76: _bell(1100, 0.2, 0.02),
+    77: _bell(830, 0.2, 0.02),
+    80: _bell(5200, -0.3, 0.03, 0.15),
+    81: _bell(5200, -0.3, 0.35, 0.15),
+}
+"""The sound of each General MIDI drum; any other pitch is a shaker."""
+HATS, OPEN_HAT = (42, 44, 46), 46
+
+
+@dataclass(frozen=True)
+class Timbre:
+    """A pitched sound: `harmonics` of a saw or, if not `is_saw`, a triangle; `dull_s` and `bright_s` in which its low and its
+    high ones fall to 1/e; `level` at velocity 127."""
+
+    harmonics: int
+    is_saw: bool
+    dull_s: float
+    bright_s: float
+    level: float
+
+
+BASS = Timbre(24, True, 1.6, 0.16, 0.42)
+PLAIN = Timbre(6, False, 2.5, 0.5, 0.14)
+BASS_PROGRAMS = range(32, 40)
+DULL_HARMONICS, ATTACK_S, RELEASE_S, CHOKE_S, LONGEST_NOTE_S = 3, 0.003, 0.04, 0.015, 20.0
+TABLE = 4096
+
+
+def render(parts: Iterable[Playable], grid: Grid, *, rate: int = RATE_HZ) -> tuple[np.ndarray, int]:
+    """Return the sound of the parts together, (n, 2) float32 in -1..1, and its rate: the song and `TAIL_S` to fade in.
+
+    Parts that are no drums play a bass where their program is one, else a plain soft tone. Without notes it is silent.
+
+    Raises:
+        BasedrumError: longer than `MAX_S`, or more than `MAX_NOTES` notes.
+    """
+    parts = list(parts)
+    num_notes = sum(len(part.notes) for part in parts)
+    last_tick = max([grid.end_tick, *(int(part.notes.start_ticks.max()) for part in parts if len(part.notes))])
+    length_s = float(grid.seconds_at(np.asarray([last_tick]))[0])
+    if length_s > MAX_S:
+        raise BasedrumError(f"sound: {length_s / 60:.0f} minutes, at most {MAX_S // 60} can be heard, take a part of the song")
+    if num_notes > MAX_NOTES:
+        raise BasedrumError(f"sound: {num_notes} notes, at most {MAX_NOTES} can be heard, take a part of the song")
+    mix = np.zeros((2, math.ceil((length_s + TAIL_S) * rate)), np.float32)
+    for part in parts:
+        if part.is_drum:
+            _add_drums(mix, part.notes, grid, rate)
+        else:
+            _add_tones(mix, part.notes, grid, rate, BASS if part.program in BASS_PROGRAMS else PLAIN)
+    _master(mix, rate)
+    return mix.T, rate
+
+
+def to_wav(samples: np.ndarray, rate: int) -> bytes:
+    """Return samples (n, channels) or (n,) as a WAV file of 16 bits; what lies outside -1..1 is clipped."""
+    samples = samples.reshape(len(samples), -1)
+    data = io.BytesIO()
+    with wave.open(data, "wb") as file:
+        file.setnchannels(samples.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.setnframes(len(samples))
+        for start in range(0, len(samples), CHUNK):
+            whole = np.rint(np.clip(samples[start : start + CHUNK], -1, 1) * 32767)
+            file.writeframesraw(whole.astype("<i2").tobytes())
+    return data.getvalue()
+
+
+def _add_drums(mix: np.ndarray, notes: Notes, grid: Grid, rate: int) -> None:
+    """Add the hits; an open hat is silenced by the next hit of the hat."""
+    starts = _samples_at(notes.start_ticks, grid, rate)
+    hat_starts = np.unique(starts[np.isin(notes.pitches, HATS)])
+    for number, (start, pitch, velocity) in enumerate(
+        zip(starts.tolist(), notes.pitches.tolist(), notes.velocities.tolist(), strict=True)
+    ):
+        drum = DRUMS.get(pitch, SHAKER)
+        sound = _strike(drum, min(STRENGTHS, 1 + velocity * STRENGTHS // 128), number % TAKES, rate)
+        if pitch == OPEN_HAT:
+            later = np.searchsorted(hat_starts, start, side="right")
+            if later < len(hat_starts):
+                sound = _faded(sound[: int(hat_starts[later]) - start + int(CHOKE_S * rate)], CHOKE_S, rate)
+        _add(mix, sound, start, _gain(velocity), drum.pan)
+
+
+def _add_tones(mix: np.ndarray, notes: Notes, grid: Grid, rate: int, timbre: Timbre) -> None:
+    """Add pitched notes, pitch by pitch, each cut from the longest of its pitch and released."""
+    starts, ends = _samples_at(notes.start_ticks, grid, rate), _samples_at(notes.end_ticks, grid, rate)
+    lengths = np.clip(ends - starts, int(0.02 * rate), int(LONGEST_NOTE_S * rate)) + int(RELEASE_S * rate)
+    for pitch in np.unique(notes.pitches).tolist():
+        same = np.flatnonzero(notes.pitches == pitch)
+        dull, bright = _tone(timbre, pitch, int(lengths[same].max()), rate)
+        for start, length, velocity in zip(
+            starts[same].tolist(), lengths[same].tolist(), notes.velocities[same].tolist(), strict=True
+        ):
+            sound = dull[:length] + (velocity / 127) * bright[:length]
+            _add(mix, _faded(sound, RELEASE_S, rate), start, timbre.level * _gain(velocity), 0.0)
+
+
+def _samples_at(ticks: np.ndarray, grid: Grid, rate: int) -> np.ndarray:
+    return np.rint(grid.seconds_at(ticks) * rate).astype(np.int64)
+
+
+def _gain(velocity: int) -> float:
+    return (velocity / 127) ** LOUDNESS
+
+
+def _add(mix: np.ndarray, sound: np.ndarray, start: int, gain: float, pan: float) -> None:
+    angle = (1 + pan) * math.pi / 4  # as much power wherever it stands
+    sound = sound[: mix.shape[1] - start]
+    mix[0, start : start + len(sound)] += sound * np.float32(gain * math.cos(angle) * math.sqrt(2))
+    mix[1, start : start + len(sound)] += sound * np.float32(gain * math.sin(angle) * math.sqrt(2))
+
+
+def _faded(sound: np.ndarray, fade_s: float, rate: int) -> np.ndarray:
+    """Return a copy that falls to nothing in its last `fade_s`."""
+    sound = sound.copy()
+    length = min(len(sound), int(fade_s * rate))
+    if length:
+        sound[-length:] *= np.linspace(1, 0, length, dtype=np.float32)
+    return sound
+
+
+@lru_cache(maxsize=512)
+def _strike(drum: Drum, strength: int, take: int, rate: int) -> np.ndarray:
+    """Return one hit (n,) float32 at full level; the weaker, the duller, but of the same energy: the gain makes it quiet."""
+    reference = _raw_strike(drum, STRENGTHS, take, rate)
+    reference *= drum.level / np.abs(reference).max()
+    if strength == STRENGTHS:
+        return reference
+    sound = _raw_strike(drum, strength, take, rate)
+    return sound * np.float32(np.sqrt(np.square(reference).sum() / np.square(sound).sum()))
+
+
+def _raw_strike(drum: Drum, strength: int, take: int, rate: int) -> np.ndarray:
+    force = strength / STRENGTHS
+    t = np.arange(int(drum.length_s * rate)) / rate
+    sound = np.zeros(len(t))
+    audible = [hz for hz in drum.partials if hz < 0.45 * rate]
+    phase = 2 * np.pi * (t + (drum.sweep - 1) * 0.012 * (1 - np.exp(-t / 0.012)))  # hertz times this is the swept phase
+    for number, hz in enumerate(audible):
+        sound += np.sin(hz * phase + (number if drum.sweep == 1.0 else 0)) * np.exp(-t / drum.ring_s * (1 + 0.15 * number))
+    sound *= (1 - drum.mix) / max(1, len(audible))
+    if drum.mix > 0:
+        low, high = drum.noise
+        rush = _noise(len(t), low, high * (0.55 + 0.45 * force), np.random.default_rng([take, int(low), int(high)]), rate)
+        sound += drum.mix * (0.7 + 0.3 * force) * rush * np.exp(-t / drum.rush_s)
+    sound[: int(0.0005 * rate)] *= np.linspace(0, 1, int(0.0005 * rate))
+    return _faded(sound.astype(np.float32), 0.2 * drum.length_s, rate)
+
+
+def _noise(length: int, low_hz: float, high_hz: float, rng: np.random.Generator, rate: int) -> np.ndarray:
+    """Return noise (length,) of RMS 1/3 between two frequencies, with edges of half an octave."""
+    low_hz, high_hz = min(low_hz, 0.3 * rate), min(high_hz, 0.48 * rate)
+    frequencies = np.maximum(np.fft.rfftfreq(length, 1 / rate), 1.0)
+    below = np.clip(1 + 2 * np.log2(frequencies / low_hz), 0, 1)
+    above = np.clip(1 - 2 * np.log2(frequencies / high_hz), 0, 1)
+    noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(length)) * below * above, length)
+    return noise / (3 * max(float(np.sqrt(np.square(noise).mean())), 1e-9))
+
+
+def _tone(timbre: Timbre, pitch: int, length: int, rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the low and the high harmonics of a note (length,) float32 each, as they fall."""
+    hz = 440.0 * 2 ** ((pitch - 69) / 12)
+    t = np.arange(length, dtype=np.float32) / np.float32(rate)
+    place = np.rint(np.arange(length) * (hz * TABLE / rate)).astype(np.int64) % TABLE
+    most = max(1, min(timbre.harmonics, int(0.45 * rate / hz)))
+    attack = np.minimum(t / np.float32(ATTACK_S), 1)
+    dull = _cycle(timbre.is_saw, 1, min(most, DULL_HARMONICS))[place] * np.exp(-t / timbre.dull_s) * attack
+    bright = _cycle(timbre.is_saw, DULL_HARMONICS + 1, most)[place] * np.exp(-t / timbre.bright_s) * attack
+    return dull, bright
+
+
+@lru_cache(maxsize=64)
+def _cycle(is_saw: bool, first: int, last: int) -> np.ndarray:
+    """Return one cycle (TABLE,) float32 of the harmonics first to last of a saw or a triangle."""
+    angle = 2 * np.pi * np.arange(TABLE) / TABLE
+    strengths = {k: 1 / k if is_saw else (k % 2) * (-1) ** (k // 2) / k**2 for k in range(first, last + 1)}
+    return sum((a * np.sin(k * angle) for k, a in strengths.items()), np.zeros(TABLE)).astype(np.float32)
+
+
+def _master(mix: np.ndarray, rate: int) -> None:
+    """Turn a mix that is far too loud down, bend what is left above the knee, and end in silence; all in place."""
+    peak = max((float(np.abs(mix[:, i : i + CHUNK]).max()) for i in range(0, mix.shape[1], CHUNK)), default=0.0)
+    scale = np.float32(min(1.0, MOST / max(peak, 1e-9)))
+    for start in range(0, mix.shape[1], CHUNK):
+        piece = mix[:, start : start + CHUNK]
+        piece *= scale
+        loud = np.abs(piece) > KNEE
+        piece[loud] = np.sign(piece[loud]) * (KNEE + (1 - KNEE) * np.tanh((np.abs(piece[loud]) - KNEE) / (1 - KNEE)))
+    end = min(mix.shape[1], int(0.2 * rate))
+    mix[:, -end:] *= np.linspace(1, 0, end, dtype=np.float32)
