@@ -1,1 +1,1 @@
-"""Hearing and seeing: rolls to pictures."""
+"""Hearing and seeing: notes to sound, rolls to pictures."""
