@@ -45,6 +45,7 @@ def generate(
     keep_drums: bool = False,
     picture: bool = False,
     wav: bool = False,
+    soundfont: str | os.PathLike | None = None,
     on_written: Callable[[Written], None] = lambda written: None,
     **playing,
 ) -> tuple[list[Written], list[BasedrumError]]:
@@ -56,7 +57,7 @@ def generate(
         candidates: how many answers to write, `NAME.1.mid`, `NAME.2.mid` ... with seeds seed, seed + 1, ...
         drums_only: write the drums alone, without the song; keep_drums: keep the drums the song already has.
         picture: draw the first eight bars of each answer, as NAME.png.
-        wav: let each answer be heard, bass and drums, as NAME.wav.
+        wav: let each answer be heard, bass and drums, as NAME.wav; soundfont: the same with the instruments of this file.
         playing: the other options of `Drummer.play`.
 
     Raises:
@@ -83,8 +84,9 @@ def generate(
                 played.write(path, drums_only=drums_only, keep_drums=keep_drums)
                 if picture:
                     played.picture(path.with_suffix(".png"))
-                if wav:
-                    played.wav(path.with_suffix(".wav"), drums_only=drums_only, keep_drums=keep_drums)
+                if wav or soundfont is not None:
+                    sound = path.with_suffix(".wav")
+                    played.wav(sound, drums_only=drums_only, keep_drums=keep_drums, soundfont=soundfont)
                 written.append(Written(source, path, played))
                 on_written(written[-1])
         except ConfigError:

@@ -104,6 +104,7 @@ def _generate(options: argparse.Namespace) -> int:
         keep_drums=options.keep_drums,
         picture=options.picture,
         wav=options.wav,
+        soundfont=options.soundfont,
         bass_track=options.bass_track,
         temperature=options.temperature,
         density=options.density,

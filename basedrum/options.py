@@ -99,6 +99,7 @@ def _generate_options(verbs) -> None:
     parser.add_argument("--keep-drums", action="store_true", help="keep the song's own drums beside the new ones")
     parser.add_argument("--picture", action="store_true", help="draw the first eight bars of each answer, OUT.png")
     parser.add_argument("--wav", action="store_true", help="hear each answer, bass and drums, OUT.wav (20 minutes at most)")
+    parser.add_argument("--soundfont", metavar="FILE", help="the same with the instruments of an .sf2 file, through FluidSynth")
 
 
 def _prepare_options(verbs) -> None:

@@ -87,14 +87,21 @@ class PlayedSong:
         return Path(path)
 
     def sound(
-        self, *, rate: int = 44_100, drums_only: bool = False, keep_drums: bool = False, whole_song: bool = False
+        self,
+        *,
+        rate: int = 44_100,
+        drums_only: bool = False,
+        keep_drums: bool = False,
+        whole_song: bool = False,
+        soundfont: str | os.PathLike | None = None,
     ) -> tuple[np.ndarray, int]:
         """Return what it sounds like, (n, 2) float32 in -1..1, and its rate in Hz.
 
         Bass and drums; with `drums_only` no bass, with `keep_drums` the song's own drums as well, with `whole_song` every part.
+        The instruments are our own, or those of `soundfont` where FluidSynth is installed.
 
         Raises:
-            BasedrumError: longer than 20 minutes.
+            BasedrumError: longer than 20 minutes, a soundfont that cannot be used.
         """
         from basedrum.listening.sound import render
         from basedrum.midi.building import Part
@@ -107,13 +114,18 @@ class PlayedSong:
         parts = [Part("Drums", 0, True, self.drum_notes)]
         if not drums_only:
             parts.append(Part("Bass", 33, False, self.bass.notes))
-        return render([*parts, *filter(is_heard, self.song.tracks)], self.song.grid, rate=rate)
+        parts += filter(is_heard, self.song.tracks)
+        if soundfont is None:
+            return render(parts, self.song.grid, rate=rate)
+        from basedrum.listening.soundfont import render_soundfont
+
+        return render_soundfont(parts, self.song.grid, soundfont, rate=rate)
 
     def wav(self, path: str | os.PathLike, **options) -> Path:
         """Write `sound`, with its options, as a WAV file of 16 bits and return its path.
 
         Raises:
-            BasedrumError: longer than 20 minutes, or the file cannot be written.
+            BasedrumError: as `sound`, or the file cannot be written.
         """
         from basedrum.files import write_atomic
         from basedrum.listening.sound import to_wav

@@ -6,7 +6,9 @@ What one would hear is measured: envelopes in time, energy in bands.
 import io
 import itertools
 import math
+import sys
 import time
+import types
 import wave
 
 import numpy as np
@@ -15,6 +17,7 @@ import pytest
 from basedrum.errors import BasedrumError
 from basedrum.listening import sound
 from basedrum.listening.sound import DRUMS, MAX_NOTES, TAIL_S, render, to_wav
+from basedrum.listening.soundfont import render_soundfont
 from basedrum.midi.building import Part
 from basedrum.music import kit
 from basedrum.music.grid import Grid
@@ -236,3 +239,53 @@ def test_three_minutes_are_rendered_in_seconds():
     samples, rate = render([song_drums, line], grid_of(num_beats // 4))
     assert len(samples) / rate == pytest.approx(180 + TAIL_S, abs=0.01)
     assert time.process_time() - began < 6
+
+
+class FakeSynth:
+    """Sounds at full level while any note is held; remembers what it was told."""
+
+    def __init__(self, gain, samplerate):
+        self.rate, self.programs, self.held, self.deleted = samplerate, [], set(), False
+        FakeSynth.last = self
+
+    def sfload(self, path):
+        return 1 if path.endswith(".sf2") else -1
+
+    def program_select(self, *choice):
+        self.programs.append(choice)
+
+    def noteon(self, channel, pitch, velocity):
+        self.held.add((channel, pitch))
+
+    def noteoff(self, channel, pitch):
+        self.held.remove((channel, pitch))
+
+    def get_samples(self, length):
+        return np.full(2 * length, 16384 if self.held else 0, np.int16)
+
+    def delete(self):
+        self.deleted = True
+
+
+def test_a_soundfont_is_played_where_there_is_fluidsynth(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "fluidsynth", types.SimpleNamespace(Synth=FakeSynth))
+    font = tmp_path / "band.sf2"
+    font.write_bytes(b"")
+    parts = [bass((1, 1, 40, 90), (2, 1, 40, 90)), drums((4, KICK, 100))]
+    samples, rate = render_soundfont(parts, grid_of(), font, rate=8000)
+    assert rate == FakeSynth.last.rate == 8000 and FakeSynth.last.deleted and not FakeSynth.last.held
+    assert FakeSynth.last.programs == [(0, 1, 0, 33), (9, 1, 128, 0)]
+    sounding = np.flatnonzero(samples[:, 0] == 0.5)
+    expected = [*range(4000, 12000), *range(16000, 17000)]
+    assert samples.shape == (8000 * 10, 2) and np.array_equal(sounding, expected)
+    (tmp_path / "words.txt").write_text("no font")
+    with pytest.raises(BasedrumError, match="not a soundfont"):
+        render_soundfont(parts, grid_of(), tmp_path / "words.txt")
+    with pytest.raises(BasedrumError, match="no such file"):
+        render_soundfont(parts, grid_of(), tmp_path / "none.sf2")
+
+
+def test_without_fluidsynth_the_extra_is_named(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "fluidsynth", None)
+    with pytest.raises(BasedrumError, match=r"basedrum\[fluidsynth\]"):
+        render_soundfont([LINE], grid_of(), tmp_path / "band.sf2")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import math
 import wave
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -164,14 +164,7 @@ def render(parts: Iterable[Playable], grid: Grid, *, rate: int = RATE_HZ) -> tup
         BasedrumError: longer than `MAX_S`, or more than `MAX_NOTES` notes.
     """
     parts = list(parts)
-    num_notes = sum(len(part.notes) for part in parts)
-    last_tick = max([grid.end_tick, *(int(part.notes.start_ticks.max()) for part in parts if len(part.notes))])
-    length_s = float(grid.seconds_at(np.asarray([last_tick]))[0])
-    if length_s > MAX_S:
-        raise BasedrumError(f"sound: {length_s / 60:.0f} minutes, at most {MAX_S // 60} can be heard, take a part of the song")
-    if num_notes > MAX_NOTES:
-        raise BasedrumError(f"sound: {num_notes} notes, at most {MAX_NOTES} can be heard, take a part of the song")
-    mix = np.zeros((2, math.ceil((length_s + TAIL_S) * rate)), np.float32)
+    mix = np.zeros((2, num_samples(parts, grid, rate)), np.float32)
     for part in parts:
         if part.is_drum:
             _add_drums(mix, part.notes, grid, rate)
@@ -179,6 +172,23 @@ def render(parts: Iterable[Playable], grid: Grid, *, rate: int = RATE_HZ) -> tup
             _add_tones(mix, part.notes, grid, rate, BASS if part.program in BASS_PROGRAMS else PLAIN)
     _master(mix, rate)
     return mix.T, rate
+
+
+def num_samples(parts: Sequence[Playable], grid: Grid, rate: int) -> int:
+    """Return how long the sound of the parts is: to the end of the song, or its last note, and the tail. Raises as `render`."""
+    num_notes = sum(len(part.notes) for part in parts)
+    last_tick = max([grid.end_tick, *(int(part.notes.start_ticks.max()) for part in parts if len(part.notes))])
+    length_s = float(grid.seconds_at(np.asarray([last_tick]))[0])
+    if length_s > MAX_S:
+        raise BasedrumError(f"sound: {length_s / 60:.0f} minutes, at most {MAX_S // 60} can be heard, take a part of the song")
+    if num_notes > MAX_NOTES:
+        raise BasedrumError(f"sound: {num_notes} notes, at most {MAX_NOTES} can be heard, take a part of the song")
+    return math.ceil((length_s + TAIL_S) * rate)
+
+
+def samples_at(ticks: np.ndarray, grid: Grid, rate: int) -> np.ndarray:
+    """Return the sample (int64) at which each tick falls."""
+    return np.rint(grid.seconds_at(ticks) * rate).astype(np.int64)
 
 
 def to_wav(samples: np.ndarray, rate: int) -> bytes:
@@ -198,7 +208,7 @@ def to_wav(samples: np.ndarray, rate: int) -> bytes:
 
 def _add_drums(mix: np.ndarray, notes: Notes, grid: Grid, rate: int) -> None:
     """Add the hits; an open hat is silenced by the next hit of the hat."""
-    starts = _samples_at(notes.start_ticks, grid, rate)
+    starts = samples_at(notes.start_ticks, grid, rate)
     hat_starts = np.unique(starts[np.isin(notes.pitches, HATS)])
     for number, (start, pitch, velocity) in enumerate(
         zip(starts.tolist(), notes.pitches.tolist(), notes.velocities.tolist(), strict=True)
@@ -214,7 +224,7 @@ def _add_drums(mix: np.ndarray, notes: Notes, grid: Grid, rate: int) -> None:
 
 def _add_tones(mix: np.ndarray, notes: Notes, grid: Grid, rate: int, timbre: Timbre) -> None:
     """Add pitched notes, pitch by pitch, each cut from the longest of its pitch and released."""
-    starts, ends = _samples_at(notes.start_ticks, grid, rate), _samples_at(notes.end_ticks, grid, rate)
+    starts, ends = samples_at(notes.start_ticks, grid, rate), samples_at(notes.end_ticks, grid, rate)
     lengths = np.clip(ends - starts, int(0.02 * rate), int(LONGEST_NOTE_S * rate)) + int(RELEASE_S * rate)
     for pitch in np.unique(notes.pitches).tolist():
         same = np.flatnonzero(notes.pitches == pitch)
@@ -224,10 +234,6 @@ def _add_tones(mix: np.ndarray, notes: Notes, grid: Grid, rate: int, timbre: Tim
         ):
             sound = dull[:length] + (velocity / 127) * bright[:length]
             _add(mix, _faded(sound, RELEASE_S, rate), start, timbre.level * _gain(velocity), 0.0)
-
-
-def _samples_at(ticks: np.ndarray, grid: Grid, rate: int) -> np.ndarray:
-    return np.rint(grid.seconds_at(ticks) * rate).astype(np.int64)
 
 
 def _gain(velocity: int) -> float:
