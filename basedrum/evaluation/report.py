@@ -157,7 +157,7 @@ class Report:
             if not _unknown(real):
                 axes.axvline(real.value, color="black", linewidth=0.8, linestyle=":")
             axes.set_title(title, fontsize=9)
-            axes.set_yticks(range(len(names)), names)
+            axes.set_yticks(range(len(names)), names, parse_math=False)  # a name may hold a $
             axes.grid(axis="x", alpha=0.3)
         picture = io.BytesIO()
         kind = Path(path).suffix.lstrip(".").lower()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -86,7 +87,8 @@ def draw(
     figure = _new_figure(full_width, head + row_height * len(rows) + 0.05)
     if title:
         heading = 1 - 0.26 / figure.get_figheight()
-        figure.text(0.15 / full_width, heading, title, fontsize=13, weight="bold", color="#222222", va="center")
+        font = {"fontsize": 13, "weight": "bold", "color": "#222222", "va": "center"}
+        figure.text(0.15 / full_width, heading, title, parse_math=False, **font)  # a name may hold a $
         figure.text(1 - 0.15 / full_width, heading, LEGEND, fontsize=7.5, color="#777777", va="center", ha="right")
     layouts = [_Layout(row, grid) for row in rows]
     inches_per_step = (full_width - 1.1) / max(layout.width for layout in layouts)
@@ -134,7 +136,7 @@ def draw_phrases(
         _draw_bass(roll_axes, bass, layout, _pitch_range(bass), font=6)
         _draw_drums(drum_axes, velocities, bass.hits, layout, list(DRUM_ORDER), font=6)
         if titles:
-            roll_axes.set_title(titles[i], fontsize=8, loc="left", color="#222222", pad=3)
+            roll_axes.set_title(titles[i], fontsize=8, loc="left", color="#222222", pad=3, parse_math=False)
     write_atomic(path, _png(figure))
 
 
@@ -287,5 +289,7 @@ def _png(figure: Figure) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": "basedrum"})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # of names in other scripts: drawn as boxes
+        FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": "basedrum"})
     return buffer.getvalue()
