@@ -148,7 +148,7 @@ class Timbre:
     level: float
 
 
-BASS = Timbre(24, True, 1.6, 0.16, 0.42)
+BASS = Timbre(24, True, 1.6, 0.16, 0.35)
 PLAIN = Timbre(6, False, 2.5, 0.5, 0.14)
 BASS_PROGRAMS = range(32, 40)
 DULL_HARMONICS, ATTACK_S, RELEASE_S, CHOKE_S, LONGEST_NOTE_S = 3, 0.003, 0.04, 0.015, 20.0
