@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from basedrum.errors import ConfigError, MidiError, printable
+from basedrum.errors import BasedrumError, ConfigError, MidiError, printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,11 +115,14 @@ class PlayedSong:
         if not drums_only:
             parts.append(Part("Bass", 33, False, self.bass.notes))
         parts += filter(is_heard, self.song.tracks)
-        if soundfont is None:
-            return render(parts, self.song.grid, rate=rate)
-        from basedrum.listening.soundfont import render_soundfont
+        try:
+            if soundfont is None:
+                return render(parts, self.song.grid, rate=rate)
+            from basedrum.listening.soundfont import render_soundfont
 
-        return render_soundfont(parts, self.song.grid, soundfont, rate=rate)
+            return render_soundfont(parts, self.song.grid, soundfont, rate=rate)
+        except BasedrumError as error:
+            raise BasedrumError(f"{printable(self.song.name)}: {error}") from error
 
     def wav(self, path: str | os.PathLike, **options) -> Path:
         """Write `sound`, with its options, as a WAV file of 16 bits and return its path.

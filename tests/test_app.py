@@ -247,3 +247,10 @@ def test_the_sound_of_the_song(tmp_path):
     app.generate([tmp_path / "bass.mid"], tmp_path / "out.mid", wav=True)
     written = (tmp_path / "out.wav").read_bytes()
     assert written[:4] == b"RIFF" and song.wav(tmp_path / "again.wav").read_bytes() == written
+
+
+def test_a_song_too_long_to_hear_is_named(tmp_path):
+    source = write_bass(tmp_path / "bass.mid", num_bars=63, tempos=((0, 10.0),))
+    written, failures = app.generate([source], tmp_path / "out.mid", wav=True)
+    assert not written and len(failures) == 1 and str(failures[0]).startswith("bass.mid: sound: 25 minutes")
+    assert (tmp_path / "out.mid").exists() and not (tmp_path / "out.wav").exists()

@@ -179,10 +179,10 @@ def num_samples(parts: Sequence[Playable], grid: Grid, rate: int) -> int:
     num_notes = sum(len(part.notes) for part in parts)
     last_tick = max([grid.end_tick, *(int(part.notes.start_ticks.max()) for part in parts if len(part.notes))])
     length_s = float(grid.seconds_at(np.asarray([last_tick]))[0])
-    if length_s > MAX_S:
-        raise BasedrumError(f"sound: {length_s / 60:.0f} minutes, at most {MAX_S // 60} can be heard, take a part of the song")
-    if num_notes > MAX_NOTES:
-        raise BasedrumError(f"sound: {num_notes} notes, at most {MAX_NOTES} can be heard, take a part of the song")
+    length = f"{length_s / 60:.0f} minutes, at most {MAX_S // 60}" if length_s > MAX_S else ""
+    if length or num_notes > MAX_NOTES:
+        length = length or f"{num_notes} notes, at most {MAX_NOTES}"
+        raise BasedrumError(f"sound: {length} can be heard, leave it out or take a part of the song")
     return math.ceil((length_s + TAIL_S) * rate)
 
 
