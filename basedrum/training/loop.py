@@ -86,11 +86,9 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
 
     train, chief = trainer.config.train, trainer.rank == 0
     rows: list[dict] = []
-    sums: dict[str, list[float]] = {}  # of each loss since the last look: its sum and how often it was taken
     if resume and os.path.lexists(folder.resume):
-        state = load_run(folder.resume)
-        trainer.load_state(state)
-        sums, rows = state.get("sums", {}), folder.read_log(trainer.step)
+        trainer.load_state(load_run(folder.resume))
+        rows = folder.read_log(trainer.step)
     elif chief and os.path.lexists(folder.resume):
         raise TrainingError(f"{folder.path}: holds a run already, add --resume or choose another folder")
     if chief:
@@ -102,7 +100,7 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
             return
         try:
             save_drummer(folder.drummer, trainer.averaged, trainer.discriminator, provenance | {"step": trainer.step})
-            save_run(folder.resume, trainer.state() | {"sums": sums})
+            save_run(folder.resume, trainer.state())
         except CheckpointError as error:
             raise TrainingError(
                 f"step {trainer.step - 1}: {error}, lower the learning rate; the last checkpoint is kept"
@@ -114,17 +112,14 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
     began, first = time.monotonic(), trainer.step
     with _signals(stopped), bar:
         while trainer.step < train.total_steps:
-            for name, value in trainer.advance().items():
-                entry = sums.setdefault(name, [0.0, 0.0])
-                entry[0] += value
-                entry[1] += 1
+            trainer.advance()
             bar.update()
             last = trainer.step == train.total_steps
             if chief and (trainer.step % train.evaluate_every == 0 or last):
                 row = {"step": trainer.step, "steps_per_s": (trainer.step - first) / (time.monotonic() - began)}
-                row |= {name: total / count for name, (total, count) in sums.items()}
+                row |= {name: total / count for name, (total, count) in trainer.sums.items()}
                 row |= on_look(trainer, trainer.step) if on_look else {}
-                sums.clear()
+                trainer.sums.clear()
                 rows.append({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})
                 folder.write_log(rows)
                 for name, value in row.items():

@@ -42,6 +42,7 @@ class Trainer:
     Attributes:
         step: how many steps are done, warm-up included.
         averaged: the EMA generator, the one that is kept.
+        sums: of each loss since the last look: its sum, and how often it was taken.
     """
 
     def __init__(self, config: Config, data: PhraseDataset, device: str = "cpu", rank: int = 0, world: int = 1) -> None:
@@ -58,6 +59,7 @@ class Trainer:
         self.encoder = Encoder(model).to(device) if needs_encoder else None
         self.averaged = copy.deepcopy(self.generator).requires_grad_(False).eval()
         self.step = 0
+        self.sums: dict[str, tuple[float, int]] = {}
         self._feed: Iterator[Batch] | None = None
         self.halved = train.precision == "bfloat16" or (train.precision == "auto" and _has_bfloat16(device))
         critic = CriticObjective(self.discriminator, train)
@@ -84,7 +86,11 @@ class Trainer:
         self._average()
         self.step += 1
         values = torch.stack([v.detach() for v in losses.values()])
-        return dict(zip(losses, values.tolist(), strict=True))
+        taken = dict(zip(losses, values.tolist(), strict=True))
+        for name, value in taken.items():
+            total, count = self.sums.get(name, (0.0, 0))
+            self.sums[name] = (total + value, count + 1)
+        return taken
 
     def _precision(self) -> contextlib.AbstractContextManager:
         return torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.halved)
@@ -194,16 +200,20 @@ class Trainer:
 
     def state(self) -> dict:
         """Return everything that a later process needs to go on exactly."""
-        players = {"generator": self.generator, "discriminator": self.discriminator, "averaged": self.averaged}
-        if self.encoder is not None:
-            players["encoder"] = self.encoder
-        optimizers = {"warmup": self.warmup_optimizer, "generator": self.generator_optimizer, "critic": self.critic_optimizer}
         return {
             "step": self.step,
+            "sums": dict(self.sums),
             "config": self.config.to_dict(),
-            "players": {name: dict(player.state_dict()) for name, player in players.items()},
-            "optimizers": {name: optimizer.state_dict() for name, optimizer in optimizers.items()},
+            "players": {name: dict(player.state_dict()) for name, player in self._players().items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self._optimizers().items()},
         }
+
+    def _players(self) -> dict[str, nn.Module]:
+        players = {"generator": self.generator, "discriminator": self.discriminator, "averaged": self.averaged}
+        return players if self.encoder is None else players | {"encoder": self.encoder}
+
+    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"warmup": self.warmup_optimizer, "generator": self.generator_optimizer, "critic": self.critic_optimizer}
 
     def load_state(self, state: dict) -> None:
         """Go on from `state`. Raises TrainingError if it belongs to another model or training, or cannot be one's state."""
@@ -227,11 +237,11 @@ class Trainer:
         if type(state["step"]) is not int or not 0 <= state["step"] <= self.config.train.total_steps:
             raise ValueError(f"step {state['step']}")
         self.step, self._feed = state["step"], None
-        for name, tensors in state["players"].items():
-            getattr(self, name).load_state_dict(tensors)
-        self.warmup_optimizer.load_state_dict(state["optimizers"]["warmup"])
-        self.generator_optimizer.load_state_dict(state["optimizers"]["generator"])
-        self.critic_optimizer.load_state_dict(state["optimizers"]["critic"])
+        self.sums = {str(name): (float(total), int(count)) for name, (total, count) in state.get("sums", {}).items()}
+        for name, player in self._players().items():
+            player.load_state_dict(state["players"][name])
+        for name, optimizer in self._optimizers().items():
+            optimizer.load_state_dict(state["optimizers"][name])
 
 
 def _late_rate(step: int, steps: int, decay_from: float) -> float:
