@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -261,14 +260,6 @@ def test_it_learns_two_songs_by_heart(data):
     assert agreement[0][0] > 0.6 > agreement[0][1] and agreement[1][1] > 0.6 > agreement[1][0]
 
 
-WORKER = """
-import sys, torch
-torch.set_num_threads(1)
-from basedrum.training.config import load_config
-from basedrum.training.loop import train
-train(load_config("quick", sys.argv[3:]), sys.argv[1], sys.argv[2], device="cpu", progress=False)
-"""
-
 TWO_PROCESSES = """
 import sys, torch, torch.distributed as dist
 torch.set_num_threads(1)
@@ -306,27 +297,3 @@ def test_two_processes_keep_equal_weights(practice_data, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip().endswith("equal")
-
-
-@pytest.mark.slow
-def test_a_killed_training_resumes_to_the_same_bytes(practice_data, tmp_path):
-    """kill -9 while a checkpoint is being written, again and again; the weights in the end are those of a run in peace."""
-    settings = [*TINY, "train.save_every=1"]
-    script = tmp_path / "worker.py"
-    script.write_text(WORKER.replace("progress=False)", "progress=False, resume=True)"))
-    peace = train(load_config("quick", settings), practice_data, tmp_path / "peace", device="cpu", progress=False)
-    rng, kills = np.random.default_rng(0), 0
-    for _ in range(12):
-        worker = subprocess.Popen([sys.executable, str(script), str(practice_data), str(tmp_path / "war"), *settings])
-        while worker.poll() is None and not list((tmp_path / "war").glob(".run.safetensors.*.part")):
-            time.sleep(0.0005)
-        time.sleep(rng.random() * 0.05)
-        if worker.poll() is None:
-            worker.kill()
-            kills += 1
-        worker.wait()
-        if worker.returncode == 0:
-            break
-    final = train(load_config("quick", settings), practice_data, tmp_path / "war", device="cpu", progress=False, resume=True)
-    assert kills >= 3
-    assert final.read_bytes() == peace.read_bytes()
