@@ -340,3 +340,11 @@ def test_a_broken_track_does_not_take_the_next_one_with_it():
 def test_ticks_that_run_round_2_to_32_do_no_harm():
     song = parse_song(smf(named(b"Bass", 33, NOTE), b"\xff\xff\xff\x7f\xff\x01\x00" * 16 + b"\x10" + NOTE[1:] + END))
     assert try_all(song.source)
+
+
+def test_noise_that_looks_like_a_packet_does_not_reach_the_output():
+    """symusic and others read the data of an F7 event as events of their own."""
+    noise = b"\x00\xf7\x08\x99\x24\x40\xff\xff\xff\x7f\x24" + b"\x00\xf0\x02\x01\x02" * 2
+    song = parse_song(smf(named(b"Bass", 33, NOTE * 4 + noise), b"\x00\x28\x40" + END))
+    assert song.complaints and b"\xf7" not in song.source and b"\xf0\x02" in song.source
+    assert parse_song(song_with_drums(song, Notes.empty())).grid.end_tick == song.grid.end_tick == 384

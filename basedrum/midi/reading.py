@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +114,9 @@ def parse_score(data: bytes) -> tuple[symusic.core.ScoreTick, bytes, tuple[str, 
         except Exception:
             logger.debug("symusic refuses the file, our own walker tries", exc_info=True)
     file = events.read_events(data)
+    if file.complaints:  # a packet in a damaged track is noise, over which the readers of our file would stumble
+        tracks = tuple(tuple(event for event in track if event[1][0] != 0xF7) for track in file.tracks)
+        file = replace(file, tracks=tracks)
     mended = events.to_bytes(file)
     plain = [tuple(e for e in track if e[1][0] not in (0xF0, 0xF7)) for track in file.tracks]
     try:
