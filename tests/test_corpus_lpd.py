@@ -178,3 +178,40 @@ def _info_without(track: int) -> bytes:
         whole = json.loads(archive.read("info.json"))
     whole[str(track)].update(program=0, name="Organ")
     return json.dumps(whole).encode()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"indices": lambda a: a + 2**30},
+        {"indices": lambda a: a - 100_000},
+        {"indices": lambda a: a[:-3]},
+        {"indices": lambda a: a.astype(np.float64)},
+        {"indptr": lambda a: a * 1000},
+        {"indptr": lambda a: a[::-1].copy()},
+        {"indptr": lambda a: a[:50]},
+        {"indptr": lambda a: np.concatenate([a[:5], a[5:6] + 2**30, a[6:]])},
+        {"data": lambda a: a[:1]},
+        {"shape": lambda a: np.asarray([8, 128])},
+    ],
+)
+def test_cells_outside_a_roll_are_refused_before_scipy_writes_them_there(damage):
+    """With any of these pypianoroll reads or writes memory that is not its own."""
+    data = lpd_file()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = {part: f"pianoroll_0_csc_{part}.npy" for part in damage}
+        arrays = {name: damage[part](np.load(io.BytesIO(archive.read(name)))) for part, name in names.items()}
+    with pytest.raises(DataError, match="damaged"):
+        read_lpd_pair(changed(data, {name: array(value) for name, value in arrays.items()}), "a")
+
+
+def test_two_arrays_of_one_name_and_arrays_of_other_names_are_refused():
+    file = io.BytesIO(lpd_file())
+    with zipfile.ZipFile(file, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("tempo.npy", archive.read("tempo.npy"))
+    with pytest.raises(DataError, match="two arrays of one name"):
+        read_lpd_pair(file.getvalue(), "a")
+    with pytest.raises(DataError, match="damaged"):
+        read_lpd_pair(changed(lpd_file(), {"pianoroll_0_csc_data": b"raw"}), "a")
+    with pytest.raises(DataError, match="damaged"):
+        read_lpd_pair(changed(lpd_file(), {"tempo.npy": array(np.asarray(["fast"] * 3))}), "a")

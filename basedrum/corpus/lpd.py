@@ -33,6 +33,7 @@ MAX_INFO_BYTES = 2**20
 MAX_RESOLUTION = 960
 NUM_PITCHES = 128
 LOWEST_QPM, HIGHEST_QPM = 10.0, 1000.0
+_DAMAGED = "is not a pianoroll file, or is damaged"
 
 
 def read_lpd_pair(data: bytes, name: str) -> Pair:
@@ -45,19 +46,20 @@ def read_lpd_pair(data: bytes, name: str) -> Pair:
         check_npz(data)
         import pypianoroll
 
-        song = pypianoroll.load(io.BytesIO(data))
+        return _pair(pypianoroll.load(io.BytesIO(data)), name)
     except DataError:
         raise
     except Exception as error:  # numpy, zipfile, json and scipy each have their own ways to fail on damaged bytes
-        raise DataError("is not a pianoroll file, or is damaged") from error
-    return _pair(song, name)
+        raise DataError(_DAMAGED) from error
 
 
 def check_npz(data: bytes) -> None:
     """Refuse an .npz that is no pianoroll file or would unpack to more than any song needs; allocates next to nothing.
 
+    scipy writes the cells of a sparse roll wherever they claim to be, outside its memory too, so their places are looked at.
+
     Raises:
-        DataError: it names too many or too large arrays, pickled objects, or a roll of the wrong shape.
+        DataError: it names too many or too large arrays, pickled objects, or a roll of the wrong shape or with cells outside.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
@@ -66,11 +68,17 @@ def check_npz(data: bytes) -> None:
         names = {m.filename for m in members}
         if "info.json" not in names:
             raise DataError("is not a pianoroll file (no info.json)")
+        if len(names) < len(members):
+            raise DataError("holds two arrays of one name")
+        arrays = {}
         for member in members:
             if member.filename == "info.json":
                 _check_info(_bounded(archive, member, MAX_INFO_BYTES))
             else:
-                _check_array(archive, member)
+                arrays[member.filename] = _check_array(archive, member)
+        for name in names:
+            if name.endswith("_csc_shape.npy"):
+                _check_roll(*(arrays[name.replace("_shape.", f"_{part}.")] for part in ("shape", "indptr", "indices", "data")))
 
 
 def _bounded(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> bytes:
@@ -90,7 +98,10 @@ def _check_info(data: bytes) -> None:
         raise DataError("has more tracks than any song")
 
 
-def _check_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+def _check_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    """Check one array by its header; return it, flat, where it belongs to a sparse roll, else nothing of it."""
+    if not member.filename.endswith(".npy"):
+        raise DataError(_DAMAGED)
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
         read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
@@ -100,10 +111,20 @@ def _check_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
             raise DataError("holds pickled objects, which are never loaded")
         if size > MAX_MEMBER_BYTES or size > member.file_size:
             raise DataError("is larger than any song")
-        if "_csc_shape" in member.filename:
-            rows, *columns = np.frombuffer(file.read(size), dtype).astype(object).tolist()
-            if columns != [NUM_PITCHES] or not 0 <= rows <= MAX_BEATS * 24:
-                raise DataError(f"has a roll of another shape than (up to {MAX_BEATS * 24}, {NUM_PITCHES})")
+        return np.frombuffer(file.read(size) if "_csc_" in member.filename else b"", dtype)
+
+
+def _check_roll(shape: np.ndarray, indptr: np.ndarray, indices: np.ndarray, data: np.ndarray) -> None:
+    """Check that every cell of a sparse roll lies inside it."""
+    rows, *columns = shape.astype(object).tolist()
+    if columns != [NUM_PITCHES] or not 0 <= rows <= MAX_BEATS * 24:
+        raise DataError(f"has a roll of another shape than (up to {MAX_BEATS * 24}, {NUM_PITCHES})")
+    if indptr.dtype.kind not in "iu" or indices.dtype.kind not in "iu":
+        raise DataError(_DAMAGED)
+    ends, cells = indptr.astype(np.int64), indices.astype(np.int64)
+    is_sound = len(ends) == NUM_PITCHES + 1 and ends[0] == 0 and ends[-1] == len(cells) == len(data)
+    if not is_sound or (np.diff(ends) < 0).any() or (cells < 0).any() or (cells >= rows).any():
+        raise DataError(_DAMAGED)
 
 
 def _pair(song: pypianoroll.Multitrack, name: str) -> Pair:
