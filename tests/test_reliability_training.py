@@ -85,11 +85,11 @@ def kill_and_resume(nursery, data, folder, peace, moments, kills, faults=()):
     return half
 
 
-def moments_at_random(seed=0):
+def moments_at_random(stages, seed=0):
     """Moments soon after a checkpoint was begun, most of them while it is being written."""
     rng = np.random.default_rng(seed)
     while True:
-        yield int(rng.integers(1, 4)), "begun", float(rng.random() * 0.008)
+        yield int(rng.integers(1, 4)), str(rng.choice(stages)), float(rng.random() ** 2 * 0.008)
 
 
 def test_a_training_killed_at_each_stage_of_a_checkpoint_ends_as_in_peace(nursery, practice_data, peace, tmp_path):
@@ -103,15 +103,15 @@ def test_a_training_killed_at_each_stage_of_a_checkpoint_ends_as_in_peace(nurser
 @pytest.mark.slow
 def test_a_training_killed_at_random_ends_as_in_peace(nursery, practice_data, peace, tmp_path):
     kills = int(os.environ.get("BASEDRUM_KILLS", "20"))
-    half = kill_and_resume(nursery, practice_data, tmp_path / "war", peace, moments_at_random(), kills)
+    half = kill_and_resume(nursery, practice_data, tmp_path / "war", peace, moments_at_random(["begun", "made"]), kills)
     print(f"{kills} kills, {half} of them left a checkpoint half written")
-    assert half >= kills // 5
+    assert half >= kills // 10
 
 
 @pytest.mark.slow
 def test_random_kills_notice_a_plain_write(nursery, practice_data, peace, tmp_path):
     with pytest.raises(CheckpointError, match="damaged"):
-        kill_and_resume(nursery, practice_data, tmp_path / "war", peace, moments_at_random(), 60, ["plain_write"])
+        kill_and_resume(nursery, practice_data, tmp_path / "war", peace, moments_at_random(["begun"]), 60, ["plain_write"])
 
 
 @pytest.mark.parametrize("fault", ["plain_write", "forget_step", "forget_moments", "forget_average", "forget_sums"])
@@ -192,25 +192,25 @@ def test_a_signal_while_the_practice_songs_are_prepared(nursery, tmp_path, numbe
 @pytest.mark.slow
 def test_signals_at_any_moment(nursery, practice_data, quiet, tmp_path):
     """From the first import to the last step: it leaves in five seconds, and goes on where it was."""
-    rng, statuses = np.random.default_rng(0), []
+    rng, folder = np.random.default_rng(0), tmp_path / "run"
     for _ in range(12):
         number = [signal.SIGINT, signal.SIGTERM][int(rng.integers(2))]
-        arguments = [sys.executable, "-m", "basedrum", *command(practice_data, tmp_path, "--resume")]
+        arguments = [sys.executable, "-m", "basedrum", *command(practice_data, folder, "--resume")]
         with subprocess.Popen(
             arguments, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
         ) as process:
-            time.sleep(0.3 + 5 * rng.random())
+            time.sleep(0.3 + 4 * rng.random())
             process.send_signal(number)
             began = time.monotonic()
             complaint = process.communicate()[1]
             assert time.monotonic() - began < 5
-        statuses.append(process.returncode)
-        assert process.returncode in (0, 128 + number), complaint
+        asleep = -number  # Python itself was still starting or leaving already; a shell says 128 + number to that too
+        assert process.returncode in (0, 128 + number, asleep), complaint
         assert "Traceback" not in complaint, complaint
         if process.returncode == 0:
-            break
-    print(statuses)
-    assert_resumes(nursery, practice_data, tmp_path, quiet)
+            assert_as_in_peace(folder, quiet)
+            folder = folder.with_name(f"{folder.name}+")
+    assert_resumes(nursery, practice_data, folder, quiet)
 
 
 # ---- disks
@@ -312,6 +312,14 @@ def test_a_learning_rate_beyond_reason_stops_the_run(nursery, practice_data, tmp
     last = load_run(tmp_path / "run.safetensors")["step"] if (tmp_path / "run.safetensors").exists() else 0
     assert step - 1 <= last <= step
     assert [row["step"] for row in curve(tmp_path)] == [str(s) for s in range(3, step + 2, 3)]
+
+
+@pytest.mark.parametrize("rate", ["warmup_lr", "generator_lr", "critic_lr"])
+def test_a_loss_beyond_reason_is_named(nursery, practice_data, tmp_path, rate):
+    """As before, with no checkpoint in between that would notice the weights."""
+    settings = ("--set", f"train.{rate}=1e30", "--set", "train.save_every=1000")
+    end = nursery.run(cli=command(practice_data, tmp_path, *settings))
+    assert_refused(end, "step ", "the loss ", "is not finite", "lower the learning rate", "the last checkpoint is kept")
 
 
 @pytest.mark.parametrize(
