@@ -5,6 +5,7 @@ import contextlib
 import errno
 import io
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import numpy as np
 import pretty_midi
 import pytest
 from corpus_songs import song, write_songs
-from test_midi_reading import GOOD
+from test_midi_reading import GOOD, mutated
 
 import basedrum
 from basedrum import cli
@@ -372,6 +373,23 @@ def test_a_damaged_shard_is_named(tmp_path, monkeypatch, songs):
         shard.write_bytes(damaged)
         with pytest.raises(BasedrumError, match=r"\.shard: is damaged, remove it"):
             run(songs, tmp_path / "out")
+
+
+def test_damaged_data_is_named_or_opens(tmp_path, songs):
+    run(songs, tmp_path / "out")
+    whole, rng, refused_ = contents(tmp_path / "out"), random.Random(1), 0
+    for name in ("meta.json", "songs.csv", "index.npy", "bass.npy", "drums.npy"):
+        path, head = tmp_path / "out" / name, whole[name][:120]
+        for _ in range(60):
+            path.write_bytes(mutated(rng, head) + whole[name][120:])
+            try:
+                data = PhraseDataset.open(tmp_path / "out")
+                assert data.songs and data.bass(data.rows("train")[:2]).shape[1:] == (2, 64, 72)
+            except BasedrumError as error:
+                assert "run `basedrum prepare` again" in str(error) and str(error).isprintable()
+                refused_ += 1
+        path.write_bytes(whole[name])
+    assert refused_ > 100
 
 
 # What is written opens again

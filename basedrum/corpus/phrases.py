@@ -90,7 +90,10 @@ class PhraseDataset:
         """The lines of songs.csv."""
         try:
             with open(self.folder / "songs.csv", encoding="utf-8", newline="") as file:
-                return list(csv.DictReader(file))
+                rows = list(csv.DictReader(file))
+            if not all(row.get("id") for row in rows):
+                raise ValueError("a line without id")
+            return rows
         except (OSError, ValueError, csv.Error) as error:
             raise DataError(f"{printable(self.folder)}: songs.csv cannot be read, run `basedrum prepare` again") from error
 
@@ -123,7 +126,7 @@ def _mapped(folder: Path, name: str, count: int) -> np.ndarray:
         else:
             with open(folder / f"{name}.npy", "rb") as file:
                 array = np.lib.format.read_array(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError, OverflowError) as error:
+    except Exception as error:  # a damaged header makes numpy fail in many ways, tokenize.TokenError among them
         raise DataError(f"{where}: is missing or damaged, run `basedrum prepare` again") from error
     if array.dtype != dtype or array.shape != (count, *shape):
         raise DataError(f"{where}: does not fit its meta.json, run `basedrum prepare` again")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from tokenize import TokenError
 from typing import BinaryIO
 
 import numpy as np
@@ -179,7 +180,7 @@ def read_shard(path: Path) -> Shard:
         with open(path, "rb") as file:
             bass, drums = (_mapped(file) for _ in range(2))
             index, keys, content, songs, spans, numbers, reasons, times = (np.load(file, allow_pickle=False) for _ in range(8))
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, TokenError) as error:  # the last from the header of an array
         raise DataError(f"{printable(path)}: is damaged, remove it and run `basedrum prepare` again") from error
     skipped = list(zip(numbers.tolist(), reasons.tolist(), strict=True))
     return Shard(songs, spans, Windows(bass, drums, index, keys, content), skipped, float(times[0]), float(times[1]))
