@@ -1,5 +1,5 @@
-# make demo   drums for a sample bass line, from nothing        make test    the whole suite
-# make samples   build samples/ anew                            make test-slow   the slow tests alone
+# make demo   drums for a sample bass line, from nothing        make test    the test suite
+# make samples   build samples/ anew                            make test-slow   the slow tests: fuzzing, kills, notebooks
 # Needs python3 >= 3.10 with venv; another one: make demo PYTHON=python3.12
 
 PYTHON ?= python3
@@ -18,7 +18,7 @@ demo: $(VENV)/installed
 	@echo "Then try your own:  $(BIN)/basedrum generate YOUR.mid --seed 2"
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not slow"
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -q -m slow
