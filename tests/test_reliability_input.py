@@ -318,6 +318,7 @@ def test_the_rest_is_one_or_the_other(results, name):
         check_counts(EITHER[name], (folder / "out.mid").read_bytes(), name)
 
 
+@pytest.mark.slow
 def test_the_awkward_files_of_other_projects_through_the_command_line(shared_folder, tmp_path):
     """B3: at least 94 % are read up to the question where the bass is; and every accepted one is right."""
     with open(shared_folder / "torture" / "manifest.csv", newline="") as file:
