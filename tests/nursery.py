@@ -271,6 +271,7 @@ def _serve() -> None:
         child = os.fork()
         if not child:
             status = 1
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite run in the background has it ignored
             try:
                 for target, path in ((1, task["output"]), (2, task["output"] + ".err")):
                     os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), target)
