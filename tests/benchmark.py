@@ -62,11 +62,11 @@ def cold_start(rounds: int, model: str) -> None:
     print(f"{'ratio of the two (bar: 1.5)':36}{wall:9.2f}{processor:13.2f}   wall {low:.2f} to {high:.2f} in {rounds} rounds")
 
 
-def matmul_ceiling(size: int = 1024, rounds: int = 8) -> float:
-    """Return the floating point operations a second of the best of some multiplications of square float32 matrices."""
+def matmul_ceiling(dtype, size: int = 1024, rounds: int = 8) -> float:
+    """Return the floating point operations a second of the best of some multiplications of square matrices."""
     import torch
 
-    a, b = torch.randn(size, size), torch.randn(size, size)
+    a, b = torch.randn(size, size).to(dtype), torch.randn(size, size).to(dtype)
     best = np.inf
     for _ in range(rounds):
         began = time.perf_counter()
@@ -75,35 +75,41 @@ def matmul_ceiling(size: int = 1024, rounds: int = 8) -> float:
     return 2 * size**3 / best
 
 
+def seconds_a_step(trainer, steps: int) -> float:
+    began = time.perf_counter()
+    for _ in range(steps):
+        trainer.advance()
+    return (time.perf_counter() - began) / steps
+
+
 def training(preset: str, steps: int) -> None:
-    """Print steps a second of the game (warm-up left out) and their share of the ceiling, on the threads torch has."""
+    """Print steps a second of the game (warm-up left out), and what share of the ceiling its convolutions reach.
+
+    The share is that of steps without gradient penalty: the counter cannot follow a gradient of a gradient.
+    """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     from basedrum.app import prepare_practice
     from basedrum.corpus.phrases import PhraseDataset
     from basedrum.training.config import load_config
-    from basedrum.training.loop import Trainer
+    from basedrum.training.trainer import Trainer
 
-    config = load_config(preset, ["train.warmup_steps=0", "train.critic_first=0"])
+    settings = ["train.warmup_steps=0", "train.critic_first=0", "train.mismatch_from=0.0"]
     with tempfile.TemporaryDirectory() as folder:
         data = PhraseDataset.open(prepare_practice(folder, count=40, progress=False))
-        trainer = Trainer(config, data)
-        trainer.advance()
+        whole, plain = (Trainer(load_config(preset, [*settings, *more]), data) for more in ([], ["train.gamma=0.0"]))
+        whole.advance(), plain.advance()
         with FlopCounterMode(display=False) as counter:
-            for _ in range(steps):
-                trainer.advance()
-        began = time.perf_counter()
-        for _ in range(steps):
-            trainer.advance()
-        per_step = (time.perf_counter() - began) / steps
-    work, ceiling = counter.get_total_flops() / steps, matmul_ceiling()
+            seconds_a_step(plain, steps)
+        per_step, per_plain_step = seconds_a_step(whole, steps), seconds_a_step(plain, steps)
+    dtype = torch.bfloat16 if plain.halved else torch.float32
+    work, ceiling = counter.get_total_flops() / steps, matmul_ceiling(dtype)
+    batch, threads = whole.config.train.batch, torch.get_num_threads()
+    print(f"training, preset {preset}, batch {batch}, {threads} threads: {1 / per_step:.2f} steps/s")
     print(
-        f"training, preset {preset}, batch {config.train.batch}, {torch.get_num_threads()} threads: {1 / per_step:.2f} steps/s"
-    )
-    print(
-        f"  {work / 1e9:.1f} GFLOP a step at {work / per_step / 1e9:.0f} GFLOP/s: {work / per_step / ceiling:.0%} of the "
-        f"{ceiling / 1e9:.0f} GFLOP/s that a {1024} x {1024} float32 matrix multiplication reaches"
+        f"  without penalty {1 / per_plain_step:.2f} steps/s, {work / 1e9:.1f} GFLOP a step: {work / per_plain_step / ceiling:.0%}"
+        f" of the {ceiling / 1e9:.0f} GFLOP/s of a 1024 x 1024 {dtype} product"
     )
 
 
