@@ -261,7 +261,7 @@ def test_it_learns_two_songs_by_heart(data):
 
 
 TWO_PROCESSES = """
-import sys, torch, torch.distributed as dist
+import gc, sys, torch, torch.distributed as dist
 torch.set_num_threads(1)
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.training.config import load_config
@@ -283,6 +283,8 @@ if rank == 0:
     assert not torch.equal(start, trainer.generator.out.weight), "nothing was learned"
     assert draws[0] != draws[1], "both processes were shown the same phrases"
     print("equal" if torch.equal(both[0], both[1]) else f"apart by {(both[0] - both[1]).abs().max()}")
+del trainer, networks
+gc.collect()
 dist.barrier()
 dist.destroy_process_group()
 """

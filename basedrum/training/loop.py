@@ -5,6 +5,7 @@ A run that was stopped and resumed gives the same weights as one that was not (s
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 import os
@@ -69,7 +70,9 @@ def train(
     if world > 1:
         if device == "cuda":
             device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+            torch.cuda.set_device(device)
         dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    trainer = None
     try:
         trainer = Trainer(config, PhraseDataset.open(data_folder), device, rank, world)
         if rank:
@@ -78,6 +81,8 @@ def train(
             return _run(trainer, folder, resume, progress, on_look, provenance or {})
     finally:
         if world > 1:
+            del trainer  # its wrappers hold threads of the group: left to the end of Python they abort it now and then
+            gc.collect()
             dist.destroy_process_group()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import warnings
 from collections.abc import Iterator
 
 import torch
@@ -71,10 +72,9 @@ class Trainer:
             self.discriminator.parameters(), train.critic_lr, betas=(train.beta1, train.beta2)
         )
         if world > 1:
-            options = {"broadcast_buffers": False, "find_unused_parameters": True}
-            critic = DistributedDataParallel(critic, **options)
+            critic = _shared(critic)
         self.critic_objective = critic
-        self.turn = DistributedDataParallel(self.turn_alone, **options) if world > 1 else self.turn_alone
+        self.turn = _shared(self.turn_alone, find_unused_parameters=True) if world > 1 else self.turn_alone
 
     def advance(self) -> dict[str, float]:
         """Play one step. Raises TrainingError, with the players as they were before, on a loss that is not finite."""
@@ -242,6 +242,13 @@ class Trainer:
             player.load_state_dict(state["players"][name])
         for name, optimizer in self._optimizers().items():
             optimizer.load_state_dict(state["optimizers"][name])
+
+
+def _shared(module: nn.Module, find_unused_parameters: bool = False) -> DistributedDataParallel:
+    """Wrap a module so that all processes step with the mean of their gradients; its buffers stay each process's own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 renames the option, but what replaces it does not do this
+        return DistributedDataParallel(module, broadcast_buffers=False, find_unused_parameters=find_unused_parameters)
 
 
 def _late_rate(step: int, steps: int, decay_from: float) -> float:
