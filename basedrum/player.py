@@ -10,15 +10,14 @@ Nothing heavy is imported before a drummer is made.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from basedrum.errors import BasedrumError, ConfigError, MidiError, printable
+from basedrum.threads import one_thread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -150,7 +149,7 @@ class Drummer:
     def __init__(self, model: str | os.PathLike = "default") -> None:
         from basedrum.drummer.sampling import load_phrase_model
 
-        with _one_thread():
+        with one_thread():
             self.model = load_phrase_model(os.fspath(model))
 
     @property
@@ -198,26 +197,9 @@ class Drummer:
             raise MidiError(f"{printable(song.name)}: has more than {MAX_MEASURES} bars, give a MIDI file of one song")
         bass = find_bass(song, bass_track)
         sounding = sounding_measures([bass.notes, *(track.notes for track in song.tracks if not track.is_drum)], grid)
-        with _one_thread():
+        with one_thread():
             hits = play_song(state, BassRoll.from_notes(bass.notes, grid), grid, sounding, self.model.lookahead)
         return PlayedSong(song, bass, with_feel(hits, seed, humanize), seed)
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch use one thread: weights and maps are so small that threads wait for each other longer than they work.
-
-    On a busy machine of two cores a song of 90 bars took 10 s with two threads and 0.1 s with one, loading 0.7 s and 0.02 s.
-    It also makes the sums, and so the bytes, the same on any number of cores.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _check(seed: int, temperature: float, density: float | None, humanize: float) -> None:

@@ -28,6 +28,7 @@ FLOORS = {
     "corpus": 2,
     "models": 2,
     "measures": 2,
+    "threads": 2,
     "checkpoint": 3,
     "training": 4,
     "drummer": 4,

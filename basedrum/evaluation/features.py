@@ -8,9 +8,6 @@ down, same as the note before, tempo; independent of key. Drum rows (n, 12, 64).
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 
@@ -56,14 +53,3 @@ def drum_rows(hits: np.ndarray, without_kick: bool = False) -> np.ndarray:
 def as_tensor(rows: np.ndarray) -> torch.Tensor:
     """Return rows as a float32 tensor."""
     return torch.from_numpy(np.ascontiguousarray(rows)).float()
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Run torch on one thread inside: the judges are too small to share, and on a busy machine threads wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -17,10 +17,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from basedrum.evaluation.features import NUM_BASS_ROWS, as_tensor, drum_rows, one_thread
+from basedrum.evaluation.features import NUM_BASS_ROWS, as_tensor, drum_rows
 from basedrum.measures.metrics import recall_at_one
 from basedrum.music import kit
 from basedrum.music.grid import STEPS_PER_PHRASE
+from basedrum.threads import one_thread
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from basedrum.evaluation.features import as_tensor, one_thread
+from basedrum.evaluation.features import as_tensor
 from basedrum.measures.bootstrap import INTERVAL, NOT_MEASURED, Estimate, song_weights
+from basedrum.threads import one_thread
 
 
 @dataclass(frozen=True)
