@@ -32,6 +32,7 @@ FLOORS = {
     "checkpoint": 3,
     "training": 4,
     "drummer": 4,
+    "played": 4,
     "evaluation": 5,
     "player": 5,
     "app": 6,
