@@ -39,6 +39,25 @@ def test_a_batch_goes_on_past_a_bad_file_and_ends_with_2(tmp_path, capsys):
     assert "1 of 2 songs" in out and "none.mid" in err and (tmp_path / "out" / "song.drums.mid").exists()
 
 
+def test_styles_are_listed_one_a_line(capsys):
+    assert cli.main(["styles"]) == 0
+    assert capsys.readouterr().out == "funk\nreggae\n"
+
+
+def test_bars_played_anew_are_told(tmp_path, capsys):
+    source = write_bass(tmp_path / "song.mid")
+    assert cli.main(["generate", str(source), "-o", str(tmp_path / "one.mid")]) == 0
+    words = ["generate", str(tmp_path / "one.mid"), "-o", str(tmp_path / "two.mid"), "--bars", "3:4", "--seed", "5", "--png"]
+    assert cli.main([*words, "--png-bars", "2"]) == 0
+    assert "drums (bars 3 to 4, seed 5) written" in capsys.readouterr().out
+    assert (tmp_path / "two.png").exists()
+
+
+@pytest.mark.parametrize("text, bars", [("3:8", (3, 8)), ("3:", (3, None)), (":8", (None, 8)), ("7", (7, 7))])
+def test_ranges_of_bars(text, bars):
+    assert cli.build_parser().parse_args(["generate", "x.mid", "--bars", text]).bars == bars
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [
@@ -52,6 +71,13 @@ def test_a_batch_goes_on_past_a_bad_file_and_ends_with_2(tmp_path, capsys):
         (["generate", "x.mid", "--candidates", "two"], "whole number"),
         (["generate", "x.mid", "--seed", "-1"], "seed"),
         (["generate", "x.mid", "--style", "polka"], "reggae"),
+        (["generate", "x.mid", "--kit", "add2"], "did you mean ad2"),
+        (["generate", "x.mid", "--bars", "5-8"], "5:8"),
+        (["generate", "x.mid", "--bars", "8:5"], "ends before"),
+        (["generate", "x.mid", "--bars", "0:5"], "5:8"),
+        (["generate", "x.mid", "--bars", ":"], "5:8"),
+        (["generate", "x.mid", "--png-bars", "33"], "32"),
+        (["styles", "--model", "nobody"], "nobody"),
         (["generate", "x.mid", "--model", "nobody"], "nobody"),
         (["generate", "x.mid", "--densty", "4"], "--densty"),
         (["generate", "x.mid", "-o", "x.wav"], "x.wav"),
@@ -139,7 +165,7 @@ def test_help_is_quick_and_imports_nothing_heavy():
     assert not heavy & {name.split(".")[0] for name in result.stderr.split()}
 
 
-@pytest.mark.parametrize("family", ["modern", "classic"])
+@pytest.mark.parametrize("family", ["modern", "classic", "autoregressive"])
 def test_generating_imports_nothing_it_does_not_need(tmp_path, family):
     """Each of these costs a tenth of a second to seconds on a cold start."""
     from basedrum.checkpoint import save_drummer

@@ -35,7 +35,7 @@ STEPS = np.full((3, 4), 16)
 QPM = np.full(3, 120.0)
 
 
-@pytest.mark.parametrize("family", ["modern", "classic"])
+@pytest.mark.parametrize("family", ["modern", "classic", "autoregressive"])
 def test_answers_are_kit_hits_and_depend_on_seed_and_bass(family):
     drummer = model(family)
     hits = drummer.play(lines(3), QPM, STEPS, None, seed=1)
@@ -47,8 +47,9 @@ def test_answers_are_kit_hits_and_depend_on_seed_and_bass(family):
     assert not np.array_equal(again, hits)
 
 
-def test_a_phrase_is_the_same_alone_and_in_company():
-    drummer = model()
+@pytest.mark.parametrize("family", ["modern", "autoregressive"])
+def test_a_phrase_is_the_same_alone_and_in_company(family):
+    drummer = model(family)
     together = drummer.play(lines(3), QPM, STEPS, None, 5, songs=np.array([7, 8, 9]), index=2)
     alone = drummer.play(lines(3)[1:2], QPM[:1], STEPS[:1], None, 5, songs=np.array([8]), index=2)
     assert np.array_equal(together[1:2], alone)

@@ -84,7 +84,7 @@ class PhraseModel:
             noise = self._noise(seed, numbers, index)
             condition = self._condition(bass, qpm, measure_steps, previous, wishes)
             hits = sample(self.drummer.generator, condition, noise, wishes.temperature).numpy()
-        return hits if self.config.family == "modern" else kit.fold(hits)
+        return hits if self.config.plays_kit else kit.fold(hits)
 
     def _checked(self, wishes: Wishes) -> Wishes:
         if wishes.style is not None and wishes.style not in self.styles:
@@ -118,7 +118,7 @@ class PhraseModel:
         if previous is None:
             before, given = torch.zeros(size, 64, voices), torch.zeros(size)
         else:
-            wide = previous if self.config.family == "modern" else kit.unfold(previous)
+            wide = previous if self.config.plays_kit else kit.unfold(previous)
             before, given = _floats(wide), _floats(previous.any(axis=(1, 2)))
         steps = np.asarray(measure_steps)
         style = 0 if wishes.style is None else 1 + self.styles.index(wishes.style)

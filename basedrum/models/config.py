@@ -8,14 +8,14 @@ from basedrum.errors import ConfigError
 from basedrum.music import kit
 from basedrum.music.rolls import NUM_PITCHES
 
-FAMILIES = ("modern", "classic")
+FAMILIES = ("modern", "classic", "autoregressive")
 PREVIOUS = ("none", "generator", "discriminator", "both")
 
 
 @dataclass(frozen=True)
 class ModelConfig:
     """Attributes:
-    family: `modern` (12 voices, stochastic bits) or `classic` (64 x 72 roll).
+    family: `modern` (12 voices, stochastic bits), `classic` (64 x 72 roll) or `autoregressive` (12 voices, hit after hit).
     lookahead: 0 answers the bass of the same phrase, 1 the bass of the phrase before.
     previous: who is shown the drums of the phrase before.
     styles: names a user may ask for; none means that the drummer takes no style.
@@ -51,9 +51,14 @@ class ModelConfig:
             raise ConfigError("model.width and model.critic_width: use multiples of 4")
 
     @property
+    def plays_kit(self) -> bool:
+        """Whether its drums are hits of the kit; else they are those of a roll."""
+        return self.family != "classic"
+
+    @property
     def num_voices(self) -> int:
         """V: 12 voices of the kit, or 72 pitches."""
-        return kit.NUM_VOICES if self.family == "modern" else NUM_PITCHES
+        return kit.NUM_VOICES if self.plays_kit else NUM_PITCHES
 
     @property
     def generator_hears_previous(self) -> bool:

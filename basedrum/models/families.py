@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from basedrum.models.autoregressive import Autoregressive
 from basedrum.models.binary import Noise, stochastic_hits
 from basedrum.models.classic import ClassicDiscriminator, ClassicGenerator
 from basedrum.models.condition import Condition
@@ -14,13 +15,13 @@ from basedrum.models.generator import Generator
 
 
 def build_generator(config: ModelConfig) -> nn.Module:
-    """Return a generator: (Condition, Noise) -> logits (B, T, V)."""
-    return Generator(config) if config.family == "modern" else ClassicGenerator(config)
+    """Return a generator: (Condition, Noise) -> logits (B, T, V); of `autoregressive`, (Condition, drums) -> logits."""
+    return {"modern": Generator, "classic": ClassicGenerator, "autoregressive": Autoregressive}[config.family](config)
 
 
 def build_discriminator(config: ModelConfig) -> nn.Module:
     """Return a discriminator: (drums (B, T, V), Condition) -> score (B,), features (B, F)."""
-    return Discriminator(config) if config.family == "modern" else ClassicDiscriminator(config)
+    return Discriminator(config) if config.plays_kit else ClassicDiscriminator(config)
 
 
 def to_drums(logits: Tensor, condition: Condition, noise: Noise, config: ModelConfig) -> Tensor:
@@ -32,6 +33,14 @@ def to_drums(logits: Tensor, condition: Condition, noise: Noise, config: ModelCo
     return drums * condition.active[..., None]
 
 
+def explain(generator: nn.Module, condition: Condition, noise: Noise, drums: Tensor) -> Tensor:
+    """Return the logits (B, T, V) by which a generator's likelihood of real drums is taken.
+
+    `autoregressive` reads, for each hit, the real ones before it; the others have nothing but their noise.
+    """
+    return generator(condition, drums if generator.config.family == "autoregressive" else noise)
+
+
 @torch.no_grad()
 def sample(generator: nn.Module, condition: Condition, noise: Noise, temperature: float = 1.0) -> Tensor:
     """Return hits (B, T, V) bool from a generator: the decision a listener hears.
@@ -39,6 +48,8 @@ def sample(generator: nn.Module, condition: Condition, noise: Noise, temperature
     `temperature` scales all the dice: 0 is the most typical answer, the same for every throw; 1 is as learned.
     """
     config: ModelConfig = generator.config
+    if config.family == "autoregressive":
+        return generator.play(condition, noise.bits, temperature)
     calm = Noise(noise.song * temperature, noise.bar * temperature, noise.step * temperature, noise.bits)
     logits = generator(condition, calm)
     hits = stochastic_hits(logits, noise.bits, temperature) > 0.5 if config.family == "modern" else logits > 0

@@ -109,7 +109,7 @@ class Batches:
         )
 
     def _drums(self, rows: np.ndarray) -> np.ndarray:
-        return self.data.kit(rows) if self.model.family == "modern" else self.data.drums(rows)
+        return self.data.kit(rows) if self.model.plays_kit else self.data.drums(rows)
 
     def _condition(
         self,

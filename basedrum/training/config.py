@@ -124,6 +124,10 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
+    def __post_init__(self) -> None:
+        if self.model.family == "autoregressive" and self.train.steps:
+            raise ConfigError(f"train.steps {self.train.steps!r}: an autoregressive drummer plays no game, use 0")
+
     def to_dict(self) -> dict:
         return {"model": dataclasses.asdict(self.model), "train": dataclasses.asdict(self.train)}
 

@@ -65,7 +65,7 @@ class Look:
 
     def _kit(self, hits: torch.Tensor) -> np.ndarray:
         array = hits.numpy().astype(bool)
-        return array if self.config.model.family == "modern" else kit.fold(array)
+        return array if self.config.model.plays_kit else kit.fold(array)
 
     def _figures(self, hits: np.ndarray) -> dict[str, float]:
         return {

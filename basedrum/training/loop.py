@@ -104,7 +104,8 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
         if not chief:
             return
         try:
-            save_drummer(folder.drummer, trainer.averaged, trainer.discriminator, provenance | {"step": trainer.step})
+            critic = trainer.discriminator if train.steps else None  # one that never played knows nothing
+            save_drummer(folder.drummer, trainer.averaged, critic, provenance | {"step": trainer.step})
             save_run(folder.resume, trainer.state())
         except CheckpointError as error:
             raise TrainingError(

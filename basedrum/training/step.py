@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from basedrum.models.binary import Noise, draw_song_noise, spread
 from basedrum.models.condition import Condition
 from basedrum.models.config import ModelConfig
-from basedrum.models.families import to_drums
+from basedrum.models.families import explain, to_drums
 from basedrum.models.generator import Encoder
 from basedrum.music.grid import STEPS_PER_PHRASE
 from basedrum.training.batches import Batch
@@ -99,14 +99,15 @@ class GeneratorTurn(nn.Module):
         return played, terms
 
     def explain(self, batch: Batch, song_dice: Tensor, bar_dice: Tensor, step_dice: Tensor) -> dict[str, Tensor]:
-        """Return likelihood and kl in nats a step. Without an encoder (classic) the noise is free and there is no kl."""
+        """Return likelihood and kl in nats a step. Without an encoder the noise is free and there is no kl."""
         song, bar, terms = song_dice, bar_dice, {}
         if self.encoder is not None:
             song_mean, song_logvar, bar_mean, bar_logvar = self.encoder(batch.drums, batch.condition)
             song = song_mean + song_dice * (0.5 * song_logvar).exp()
             bar = bar_mean + bar_dice * (0.5 * bar_logvar).exp()
             terms["kl"] = (divergence(song_mean, song_logvar) + divergence(bar_mean, bar_logvar)) / STEPS_PER_PHRASE
-        logits = self.generator(batch.condition, Noise(song, bar, step_dice, step_dice))  # bits are not used by likelihood
+        noise = Noise(song, bar, step_dice, step_dice)  # bits are not used by likelihood
+        logits = explain(self.generator, batch.condition, noise, batch.drums)
         return {"likelihood": likelihood(logits, batch.drums, batch.condition.active) / STEPS_PER_PHRASE} | terms
 
 

@@ -1,0 +1,113 @@
+"""The autoregressive rival: step after step, and voice after voice inside a step, each hit knows every one before it.
+
+It listens with the conditioner of the modern generator, learns by likelihood alone, and is never shown to a discriminator.
+
+| layer | out |
+|---|---|
+| conditioner: 1x1 of f0, and of f1 and f2 repeated to every step, leaky ReLU | context: 2C @ T |
+| drums 1, 2, 3, 4, 8, 12, 16, 32, 48 and 64 steps ago, into the phrase before where it is given | heard: 10V @ T |
+| GRU over the steps of [context, heard], begun from [glob, wishes] | 4C @ T |
+| linear of [GRU, context, heard] and of the voices before it in the step, leaky ReLU | 16 units of each voice |
+| linear of a voice's units, bias -2 | V logits @ T |
+
+A phrase is drawn in one pass over its steps. Inside a step all voices are drawn at once, again and again until none
+changes: as no voice hears a later one, that is the draw of one after the other, in two or three rounds instead of twelve.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from basedrum.models.binary import logistic
+from basedrum.models.blocks import SLOPE
+from basedrum.models.condition import Condition, wish_features
+from basedrum.models.conditioner import GLOB, Conditioner
+from basedrum.models.config import ModelConfig
+from basedrum.music.grid import STEPS_PER_MEASURE, STEPS_PER_PHRASE
+
+LAGS = (1, 2, 3, 4, 8, 12, 16, 32, 48, 64)
+UNITS = 16
+
+
+class Autoregressive(nn.Module):
+    """(Condition, drums (B, T, V)) -> logits (B, T, V), each of them knowing only the drums before it; `play` draws."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config, self.hidden = config, 4 * config.width
+        context, heard, units = 2 * config.width, len(LAGS) * config.num_voices, UNITS * config.num_voices
+        self.conditioner = Conditioner(config)
+        channels = (config.width, 2 * config.width, 2 * config.width)
+        self.joins = nn.ModuleList(nn.Conv2d(c, context, 1) for c in channels)
+        self.begin = nn.Linear(GLOB + len(config.styles) + 3, self.hidden)
+        self.steps = nn.GRU(context + heard, self.hidden, batch_first=True)
+        self.units = nn.Linear(self.hidden + context + heard, units)
+        self.inside = nn.Parameter(torch.empty(config.num_voices, units).normal_(std=0.1))
+        self.out = nn.Parameter(torch.empty(config.num_voices, UNITS).normal_(std=0.1))
+        self.bias = nn.Parameter(torch.full((config.num_voices,), -2.0))
+
+    def forward(self, condition: Condition, drums: Tensor) -> Tensor:
+        context, begin = self._listen(condition)
+        memory = torch.cat([self._before(condition), drums], dim=1)  # (B, 2T, V)
+        inputs = torch.cat([context, memory[:, self._lagged(memory.device)].flatten(2)], dim=2)
+        hidden, _ = self.steps(inputs, begin[None])  # (B, T, 4C)
+        return self._voices(self.units(torch.cat([hidden, inputs], dim=2)), drums, self._inside()).float()
+
+    @torch.inference_mode()
+    def play(self, condition: Condition, bits: Tensor, temperature: float = 1.0) -> Tensor:
+        """Return hits (B, T, V) bool, silent on steps that do not exist, for the dice `bits` (B, M, S, V).
+
+        `temperature` scales the dice: 0 takes the likelier of hit and rest each time, 1 draws as learned.
+        """
+        context, hidden = self._listen(condition)
+        size, width = context.shape[2], self.hidden
+        dice = temperature * logistic(bits.flatten(1, 2))  # (B, T, V)
+        memory = torch.cat([self._before(condition), torch.zeros_like(dice)], dim=1)
+        from_state, from_inputs = self.units.weight.split([width, self.units.in_features - width], dim=1)
+        inward = torch.cat([self.steps.weight_ih_l0, from_inputs])  # (3 gates and units, context and heard)
+        known = F.linear(context, inward[:, :size], torch.cat([self.steps.bias_ih_l0, self.units.bias]))
+        heard_weight, inside, lagged = inward[:, size:].t().contiguous(), self._inside(), self._lagged(memory.device)
+        for step in range(STEPS_PER_PHRASE):
+            inputs = torch.addmm(known[:, step], memory[:, lagged[step]].flatten(1), heard_weight)
+            gates_in, units = inputs.split([3 * width, inputs.shape[1] - 3 * width], dim=1)
+            gates = F.linear(hidden, self.steps.weight_hh_l0, self.steps.bias_hh_l0)
+            reset, keep = torch.sigmoid(gates_in[:, : 2 * width] + gates[:, : 2 * width]).chunk(2, dim=1)
+            fresh = torch.tanh(gates_in[:, 2 * width :] + reset * gates[:, 2 * width :])
+            hidden = torch.lerp(fresh, hidden, keep)
+            units = units + F.linear(hidden, from_state)
+            hits, drawn = torch.zeros_like(dice[:, 0]), None
+            while drawn is None or not torch.equal(hits, drawn):
+                drawn = hits
+                hits = (self._voices(units, drawn, inside) + dice[:, step] > 0).to(dice.dtype)
+            memory[:, STEPS_PER_PHRASE + step] = hits * condition.active[:, step, None]
+        return memory[:, STEPS_PER_PHRASE:] > 0
+
+    def _listen(self, condition: Condition) -> tuple[Tensor, Tensor]:
+        """Return context (B, T, 2C) and the state (B, 4C) that the steps begin with."""
+        *scales, glob = self.conditioner(condition)
+        maps = [join(scale) for join, scale in zip(self.joins, scales, strict=True)]  # (B, 2C, M, 16), 4 and 1
+        context = F.leaky_relu(sum(m.repeat_interleave(STEPS_PER_MEASURE // m.shape[3], dim=3) for m in maps), SLOPE)
+        begin = torch.tanh(self.begin(torch.cat([glob, wish_features(condition, len(self.config.styles))], dim=1)))
+        return context.flatten(2).transpose(1, 2), begin
+
+    def _before(self, condition: Condition) -> Tensor:
+        """(B, T, V): the phrase before, silent where it is not given."""
+        return condition.previous * (condition.has_previous * self.config.generator_hears_previous)[:, None, None]
+
+    def _lagged(self, device: torch.device) -> Tensor:
+        """(T, lags): where each step's past lies in two phrases of memory."""
+        steps = torch.arange(STEPS_PER_PHRASE, device=device)
+        return STEPS_PER_PHRASE + steps[:, None] - torch.tensor(LAGS, device=device)
+
+    def _inside(self) -> Tensor:
+        """(V, V * units): the weights from a voice to the units of the voices after it."""
+        voices = torch.arange(self.config.num_voices, device=self.inside.device)
+        later = (voices[:, None] < voices).to(self.inside.dtype)
+        return self.inside * later.repeat_interleave(UNITS, dim=1)
+
+    def _voices(self, units: Tensor, drums: Tensor, inside: Tensor) -> Tensor:
+        """(..., V * units), drums of the same step (..., V) -> logits (..., V)."""
+        units = F.leaky_relu(units + drums @ inside, SLOPE).unflatten(-1, (-1, UNITS))
+        return (units * self.out).sum(dim=-1) + self.bias
