@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from basedrum.training.config import Config
 
 MAX_CANDIDATES = 64
+MAX_PNG_BARS = 32
 PRACTICE_SONGS = 300
 
 
@@ -43,6 +44,8 @@ def generate(
     candidates: int = 1,
     drums_only: bool = False,
     keep_drums: bool = False,
+    png: bool = False,
+    png_bars: int = 8,
     picture: bool = False,
     wav: bool = False,
     soundfont: str | os.PathLike | None = None,
@@ -54,9 +57,10 @@ def generate(
     Args:
         output: a .mid file, or a folder (made if it is missing) for `NAME.drums.mid` of each input. Without it the file goes
             beside the input. An input is never overwritten.
-        candidates: how many answers to write, `NAME.1.mid`, `NAME.2.mid` ... with seeds seed, seed + 1, ...
+        candidates: how many answers to write, with seeds seed, seed + 1, ...: `NAME.1.mid`, `NAME.2.mid` ..., the best
+            first where the drummer can tell (`PlayedSong.score`), else in the order of their seeds.
         drums_only: write the drums alone, without the song; keep_drums: keep the drums the song already has.
-        picture: draw the first eight bars of each answer, as NAME.png.
+        png: draw `png_bars` bars of each answer (1 to 32), as NAME.png; `picture` is its old name.
         wav: let each answer be heard, bass and drums, as NAME.wav; soundfont: the same with the instruments of this file.
         playing: the other options of `Drummer.play`.
 
@@ -66,6 +70,10 @@ def generate(
     """
     if not 1 <= candidates <= MAX_CANDIDATES:
         raise ConfigError(f"candidates {candidates}: out of range, give a whole number from 1 to {MAX_CANDIDATES}")
+    if not 1 <= png_bars <= MAX_PNG_BARS:
+        raise ConfigError(f"png bars {png_bars}: out of range, give a whole number from 1 to {MAX_PNG_BARS}")
+    if keep_drums and playing.get("bars") is not None:
+        raise ConfigError("bars: keeps the drums of all other bars, do not ask to keep drums as well")
     if drums_only and keep_drums:
         raise ConfigError("drums only: leaves the song's own drums out, do not ask to keep them as well")
     if not 0 <= seed <= MAX_SEED - candidates:
@@ -76,14 +84,17 @@ def generate(
     written, failures = [], []
     for source, paths in zip(sources, targets, strict=True):
         try:
-            song = source  # read once, played once per candidate
-            for number, path in enumerate(paths):
-                played = drummer.play(song, seed=seed + number, **playing)
-                song = played.song
+            song, answers = source, []  # read once, played once per candidate
+            for number in range(candidates):
+                answers.append(drummer.play(song, seed=seed + number, **playing))
+                song = answers[-1].song
+            if all(played.score is not None for played in answers):
+                answers.sort(key=lambda played: -played.score)
+            for path, played in zip(paths, answers, strict=True):
                 _make_folder(path.parent)
                 played.write(path, drums_only=drums_only, keep_drums=keep_drums)
-                if picture:
-                    played.picture(path.with_suffix(".png"))
+                if png or picture:
+                    played.picture(path.with_suffix(".png"), num_bars=png_bars)
                 if wav or soundfont is not None:
                     sound = path.with_suffix(".wav")
                     played.wav(sound, drums_only=drums_only, keep_drums=keep_drums, soundfont=soundfont)
@@ -94,6 +105,15 @@ def generate(
         except BasedrumError as error:
             failures.append(error)
     return written, failures
+
+
+def styles(model: str | os.PathLike = "default") -> tuple[str, ...]:
+    """Return the styles a drummer can be asked for.
+
+    Raises:
+        CheckpointError: the model cannot be used.
+    """
+    return Drummer(model).styles
 
 
 def output_paths(sources: list[Path], output: str | os.PathLike | None, candidates: int = 1) -> list[list[Path]]:

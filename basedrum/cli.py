@@ -102,7 +102,8 @@ def _generate(options: argparse.Namespace) -> int:
         candidates=options.candidates,
         drums_only=options.drums_only,
         keep_drums=options.keep_drums,
-        picture=options.picture,
+        png=options.png,
+        png_bars=options.png_bars,
         wav=options.wav,
         soundfont=options.soundfont,
         bass_track=options.bass_track,
@@ -110,6 +111,8 @@ def _generate(options: argparse.Namespace) -> int:
         density=options.density,
         style=options.style,
         humanize=options.humanize,
+        bars=options.bars,
+        kit=options.kit,
         on_written=_tell,
     )
     for failure in failures:
@@ -123,10 +126,21 @@ def _tell(written) -> None:
     """Say what was found in a song and where its drums are."""
     bass, played = written.played.bass, written.played
     name = f' "{printable(bass.name.strip(), 60)}"' if bass.name.strip() else ""
+    how = f"seed {played.seed}" if played.score is None else f"seed {played.seed}, score {played.score:.2f}"
+    if played.bars is not None:
+        how = f"bars {played.bars[0] + 1} to {played.bars[1] + 1}, {how}"
     say(
         f"{printable(written.source.name)}: bass: track {bass.index + 1}{name}, {len(bass.notes)} notes; "
-        f"{played.num_bars} bars; drums (seed {played.seed}) written to {printable(written.path)}"
+        f"{played.num_bars} bars; drums ({how}) written to {printable(written.path)}"
     )
+
+
+def _styles(options: argparse.Namespace) -> int:
+    from basedrum import app
+
+    for style in app.styles(options.model):
+        say(printable(style))
+    return DONE
 
 
 def _prepare(options: argparse.Namespace) -> int:
@@ -198,4 +212,4 @@ def _evaluate(options: argparse.Namespace) -> int:
     return DONE
 
 
-VERBS = {"generate": _generate, "prepare": _prepare, "train": _train, "evaluate": _evaluate}
+VERBS = {"generate": _generate, "styles": _styles, "prepare": _prepare, "train": _train, "evaluate": _evaluate}

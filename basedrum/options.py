@@ -23,7 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"basedrum {__version__}")
     parser.add_argument("--debug", action="store_true", help="show a traceback where something fails")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
-    for build in (_generate_options, _prepare_options, _train_options, _evaluate_options):
+    for build in (_generate_options, _styles_options, _prepare_options, _train_options, _evaluate_options):
         build(verbs)
     return parser
 
@@ -95,11 +95,50 @@ def _generate_options(verbs) -> None:
         metavar="X",
         help="0 flat and on the grid .. 1 the full spread of human drummers (default: 0.7)",
     )
+    parser.add_argument(
+        "--bars",
+        type=_bars,
+        metavar="A:B",
+        help="play only bars A to B anew, from 1; A: to the end, :B from the start; IN.mid has drums and keeps the others",
+    )
+    parser.add_argument(
+        "--kit",
+        default="gm",
+        metavar="NAME|FILE",
+        help="notes to write drums on: gm, ad2 (Addictive Drums 2), ezd3 (EZdrummer 3), sd3 (Superior Drummer 3), "
+        "ssd5 (Steven Slate Drums 5), or a TOML or JSON file of voice = note (default: gm)",
+    )
     parser.add_argument("--drums-only", action="store_true", help="write the drums alone, without the song")
     parser.add_argument("--keep-drums", action="store_true", help="keep the song's own drums beside the new ones")
-    parser.add_argument("--picture", action="store_true", help="draw the first eight bars of each answer, OUT.png")
+    parser.add_argument(
+        "--png", "--picture", dest="png", action="store_true", help="draw bass and drums of each answer, OUT.png"
+    )
+    parser.add_argument(
+        "--png-bars",
+        type=_number(int, 1, 32),
+        default=8,
+        metavar="N",
+        help="how many bars to draw, from the first that sounds or is played anew (1 to 32, default: 8)",
+    )
     parser.add_argument("--wav", action="store_true", help="hear each answer, bass and drums, OUT.wav (20 minutes at most)")
     parser.add_argument("--soundfont", metavar="FILE", help="the same with the instruments of an .sf2 file, through FluidSynth")
+
+
+def _bars(text: str) -> tuple[int | None, int | None]:
+    first, colon, last = text.partition(":")
+    given = [part for part in (first, last) if part]
+    if not given or not all(part.isdecimal() and int(part) >= 1 for part in given):
+        raise argparse.ArgumentTypeError(f"{text!r} is not A:B, for example 5:8, 9: or :4")
+    begin = int(first) if first else None
+    end = int(last) if last else begin if not colon else None
+    if begin is not None and end is not None and end < begin:
+        raise argparse.ArgumentTypeError(f"{text!r} ends before it begins")
+    return begin, end
+
+
+def _styles_options(verbs) -> None:
+    parser = _verb(verbs, "styles", "List the styles a drummer can be asked for, one a line.")
+    parser.add_argument("--model", default="default", metavar="NAME|PATH", help="a drummer that ships, or a checkpoint file")
 
 
 def _prepare_options(verbs) -> None:
@@ -137,7 +176,8 @@ def _train_options(verbs) -> None:
     parser.add_argument(
         "--preset",
         metavar="NAME|FILE",
-        help="modern, quick, classic, classic-wgan, or a TOML file (default: modern; quick without data)",
+        help="modern, quick, classic, classic-wgan, autoregressive, likelihood, or a TOML file (default: modern; quick "
+        "without data)",
     )
     parser.add_argument(
         "--set",

@@ -12,6 +12,7 @@ from basedrum.errors import BasedrumError, printable
 if TYPE_CHECKING:
     import numpy as np
 
+    from basedrum.midi.kits import KitMap
     from basedrum.midi.reading import Song, Track
     from basedrum.music.notes import Notes
     from basedrum.music.rolls import DrumRoll
@@ -24,12 +25,18 @@ class PlayedSong:
     Attributes:
         song: the song as read; bass: the track the drummer listened to.
         drums: the drums of the whole song, (measures * 16, 72); seed: what they were played with.
+        kit: the note map they are written with, and that of the drums the song had; None is General MIDI.
+        bars: the first and last bar, from 0, that were played anew while the others kept their drums; None: all.
+        score: how real a judge found them, more is better; None where none was asked.
     """
 
     song: Song
     bass: Track
     drums: DrumRoll
     seed: int
+    kit: KitMap | None = None
+    bars: tuple[int, int] | None = None
+    score: float | None = None
 
     @property
     def num_bars(self) -> int:
@@ -37,16 +44,41 @@ class PlayedSong:
 
     @property
     def drum_notes(self) -> Notes:
-        """The drums as notes; a late hit on the last step stays inside the song."""
+        """The drums as notes on General MIDI pitches; a late hit on the last step stays inside the song."""
+        from basedrum.midi.kits import from_kit
+        from basedrum.midi.tracks import drum_notes
+
+        new = self._new_notes
+        return new if self.bars is None else self._spliced(from_kit(drum_notes(self.song), self.kit), new)
+
+    @property
+    def _new_notes(self) -> Notes:
         notes = self.drums.to_notes(self.song.grid)
         return replace(notes, start_ticks=notes.start_ticks.clip(max=self.song.grid.end_tick - 1))
 
+    def _spliced(self, old: Notes, new: Notes) -> Notes:
+        """Return the new notes of the bars played anew and the old ones of the others."""
+        from basedrum.midi.splicing import is_in_bars
+
+        ours, theirs = (is_in_bars(notes.start_ticks, self.song.grid, *self.bars) for notes in (new, old))
+        return type(new).join([new[ours], old[~theirs]])
+
     def to_midi(self, *, drums_only: bool = False, keep_drums: bool = False) -> bytes:
-        """Return a MIDI file: the song with these drums instead of its own (or beside them), or the drums alone."""
+        """Return a MIDI file: the song with these drums instead of its own (or beside them), or the drums alone.
+
+        Where only some bars were played anew, the notes of the others are those of the song (see `midi.splicing`).
+        """
+        from basedrum.midi.kits import to_kit
+        from basedrum.midi.splicing import song_with_new_bars
+        from basedrum.midi.tracks import drum_notes
         from basedrum.midi.writing import drums_alone, song_with_drums
 
-        notes = self.drum_notes
-        return drums_alone(notes, self.song.grid) if drums_only else song_with_drums(self.song, notes, keep_drums)
+        notes = to_kit(self._new_notes, self.kit)
+        if drums_only:
+            return drums_alone(notes if self.bars is None else self._spliced(drum_notes(self.song), notes), self.song.grid)
+        if self.bars is not None:
+            return song_with_new_bars(self.song, notes, *self.bars)
+        return song_with_drums(self.song, notes, keep_drums)
 
     def write(self, path: str | os.PathLike, *, drums_only: bool = False, keep_drums: bool = False) -> Path:
         """Write `to_midi` to `path` and return the path.
@@ -59,17 +91,35 @@ class PlayedSong:
         write_atomic(path, self.to_midi(drums_only=drums_only, keep_drums=keep_drums))
         return Path(path)
 
-    def picture(self, path: str | os.PathLike, *, first_measure: int = 0, num_measures: int = 8) -> Path:
-        """Draw bass and drums of some measures as a PNG and return its path.
+    def picture(self, path: str | os.PathLike, *, first_bar: int | None = None, num_bars: int = 8) -> Path:
+        """Draw bass and drums of some bars as a PNG and return its path.
+
+        Args:
+            first_bar: from 1; None: the first that was played anew, or where the drums begin.
+            num_bars: how many (fewer where the song ends); up to 32 are readable.
 
         Raises:
-            ValueError: there is no such measure. BasedrumError: the file cannot be written.
+            ValueError: there is no such bar. BasedrumError: the file cannot be written.
         """
+        import numpy as np
+
         from basedrum.listening.picture import draw
+        from basedrum.music.grid import STEPS_PER_MEASURE
         from basedrum.music.rolls import BassRoll
 
-        bass = BassRoll.from_notes(self.bass.notes, self.song.grid)
-        draw(bass, self.drums, path, self.song.grid, printable(self.song.name, 60), first_measure, num_measures)
+        grid = self.song.grid
+        if first_bar is not None:
+            first = first_bar - 1
+        elif self.bars is not None:
+            first = self.bars[0]
+        else:
+            played = np.flatnonzero(self.drums.hits.any(axis=1))
+            first = int(grid.bars[played[0] // STEPS_PER_MEASURE]) if len(played) else 0
+        measures = np.flatnonzero((first <= grid.bars) & (grid.bars < first + num_bars))
+        if first < 0 or not len(measures):
+            raise ValueError(f"bars {first + 1} to {first + num_bars} of a song of {self.num_bars}")
+        bass = BassRoll.from_notes(self.bass.notes, grid)
+        draw(bass, self.drums, path, grid, printable(self.song.name, 60), int(measures[0]), len(measures))
         return Path(path)
 
     def sound(

@@ -19,7 +19,9 @@ from basedrum.played import PlayedSong
 from basedrum.threads import one_thread
 
 if TYPE_CHECKING:
+    from basedrum.midi.kits import KitMap
     from basedrum.midi.reading import Song
+    from basedrum.music.rolls import DrumRoll
 
 MAX_MEASURES = 2_500  # of 12,000 songs of several collections the longest had 1,656; a bar takes a millisecond
 MAX_SEED = 2**63 - 1
@@ -56,6 +58,8 @@ class Drummer:
         density: float | None = None,
         style: str | None = None,
         humanize: float = 0.7,
+        kit: str | os.PathLike = "gm",
+        bars: tuple[int | None, int | None] | None = None,
     ) -> PlayedSong:
         """Play drums to the bass line of a whole song; same song, seed and options, same drums.
 
@@ -66,18 +70,28 @@ class Drummer:
             density: hits per bar to aim at; None leaves it to the drummer.
             style: one of `styles`; None leaves it to the drummer.
             humanize: 0 flat and on the grid .. 1 the full spread in loudness and time of the human drummers measured.
+            kit: the notes the drums are written on: "gm", a plug-in's ("ad2", "ezd3", "sd3", "ssd5"), or a TOML or JSON
+                file of voice = note.
+            bars: play only these anew, first and last (from 1, both included; None: to the song's end) of a song that has
+                drums already, in the same kit; those of the other bars stay as they are, and the new ones go on from them.
 
         Raises:
-            MidiError: the file cannot be read, or no bass is found in it (NoBassError).
-            ConfigError: an option out of its range, or an unknown style.
+            MidiError: the file cannot be read, no bass is found in it (NoBassError), it has no such bars or no drums to keep.
+            ConfigError: an option out of its range, an unknown style or kit.
         """
+        import numpy as np
+
         from basedrum.drummer.feel import with_feel
+        from basedrum.drummer.redo import redo_song
         from basedrum.drummer.song import play_song, sounding_measures
+        from basedrum.midi.kits import read_kit
         from basedrum.midi.reading import read_song
         from basedrum.midi.tracks import find_bass
+        from basedrum.music.grid import STEPS_PER_MEASURE
         from basedrum.music.rolls import BassRoll
 
         _check(seed, temperature, density, humanize)
+        kit_map = read_kit(kit)
         state = self.model.new_song(seed, temperature=temperature, density=density, style=style)
         if isinstance(song, str | os.PathLike):
             song = read_song(song)
@@ -86,9 +100,22 @@ class Drummer:
             raise MidiError(f"{printable(song.name)}: has more than {MAX_MEASURES} bars, give a MIDI file of one song")
         bass = find_bass(song, bass_track)
         sounding = sounding_measures([bass.notes, *(track.notes for track in song.tracks if not track.is_drum)], grid)
+        heard = BassRoll.from_notes(bass.notes, grid)
+        span, old = None, None
+        if bars is not None:
+            span, old = _span(bars, song), _drums_of(song, kit_map)
         with one_thread():
-            hits = play_song(state, BassRoll.from_notes(bass.notes, grid), grid, sounding, self.model.lookahead)
-        return PlayedSong(song, bass, with_feel(hits, seed, humanize), seed)
+            if span is None:
+                hits = play_song(state, heard, grid, sounding, self.model.lookahead)
+            else:
+                measures = np.flatnonzero((span[0] <= grid.bars) & (grid.bars <= span[1]))
+                first, last = int(measures[0]), int(measures[-1])
+                hits = redo_song(state, heard, grid, sounding, old.to_kit(), first, last, self.model.lookahead)
+        drums = with_feel(hits, seed, humanize)
+        if span is not None:
+            steps = slice(first * STEPS_PER_MEASURE, (last + 1) * STEPS_PER_MEASURE)
+            drums = old.with_part(drums, steps)
+        return PlayedSong(song, bass, drums, seed, kit_map, span)
 
 
 def _check(seed: int, temperature: float, density: float | None, humanize: float) -> None:
@@ -101,3 +128,30 @@ def _check(seed: int, temperature: float, density: float | None, humanize: float
         raise ConfigError(f"density {density:g}: out of range, give hits per bar above 0, at most 64")
     if not 0 <= humanize <= 1:
         raise ConfigError(f"humanize {humanize:g}: out of range, give a number from 0 to 1")
+
+
+def _span(bars: tuple[int | None, int | None], song: Song) -> tuple[int, int]:
+    """Return the first and last bar, from 0. Raises ConfigError for what is no range, MidiError where the song is shorter."""
+    first, last = bars
+    num_bars = int(song.grid.bars[-1]) + 1
+    if (first is not None and first < 1) or (last is not None and last < (first or 1)):
+        raise ConfigError(f"bars {_said(first)}:{_said(last)}: is no range, give the first and last bar, counted from 1")
+    if max(first or 1, last or 1) > num_bars:
+        raise MidiError(f"{printable(song.name)}: bars {_said(first)}:{_said(last)}: it has {num_bars}, choose among them")
+    return (first or 1) - 1, (last or num_bars) - 1
+
+
+def _said(bar: int | None) -> str:
+    return "" if bar is None else str(bar)
+
+
+def _drums_of(song: Song, kit_map: KitMap) -> DrumRoll:
+    """Return the drums the song has. Raises MidiError where it has none in this kit."""
+    from basedrum.midi.kits import from_kit
+    from basedrum.midi.tracks import drum_notes
+    from basedrum.music.rolls import DrumRoll
+
+    notes = from_kit(drum_notes(song), kit_map)
+    if not len(notes):
+        raise MidiError(f"{printable(song.name)}: has no drums to keep, give the song with its drums, or leave --bars out")
+    return DrumRoll.from_notes(notes, song.grid)

@@ -166,6 +166,11 @@ def test_the_settings_reach_the_drummer(tmp_path, monkeypatch):
         ({"humanize": 2}, "humanize"),
         ({"seed": -1}, "seed"),
         ({"candidates": 0}, "candidates"),
+        ({"png_bars": 33}, "png bars"),
+        ({"kit": "roland"}, "ssd5"),
+        ({"bars": (0, 3)}, "counted from 1"),
+        ({"bars": (4, 3)}, "no range"),
+        ({"bars": (1, 2), "keep_drums": True}, "bars"),
         ({"candidates": 65}, "candidates"),
         ({"drums_only": True, "keep_drums": True}, "drums only"),
         ({"model": "nobody"}, "nobody"),
@@ -232,9 +237,13 @@ def test_the_package_offers_only_what_it_names():
 
 def test_a_picture_of_the_song(tmp_path):
     song = basedrum.Drummer().play(write_bass(tmp_path / "bass.mid"))
-    assert song.picture(tmp_path / "bass.png", num_measures=4).read_bytes().startswith(b"\x89PNG")
-    app.generate([tmp_path / "bass.mid"], tmp_path / "out.mid", picture=True)
+    assert song.picture(tmp_path / "bass.png", num_bars=4).read_bytes().startswith(b"\x89PNG")
+    app.generate([tmp_path / "bass.mid"], tmp_path / "out.mid", png=True, png_bars=4)
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+    app.generate([tmp_path / "bass.mid"], tmp_path / "old.mid", picture=True)
+    assert (tmp_path / "old.png").stat().st_size > (tmp_path / "out.png").stat().st_size
+    with pytest.raises(ValueError, match="bars 7 to 14"):
+        song.picture(tmp_path / "no.png", first_bar=7)
 
 
 def test_the_sound_of_the_song(tmp_path):
@@ -254,3 +263,79 @@ def test_a_song_too_long_to_hear_is_named(tmp_path):
     written, failures = app.generate([source], tmp_path / "out.mid", wav=True)
     assert not written and len(failures) == 1 and str(failures[0]).startswith("bass.mid: sound: 25 minutes")
     assert (tmp_path / "out.mid").exists() and not (tmp_path / "out.wav").exists()
+
+
+def test_candidates_are_ranked_where_the_drummer_can_tell(tmp_path, monkeypatch):
+    """Each is written under its place, with its own seed and score; without scores the seeds decide."""
+    from dataclasses import replace
+
+    play = basedrum.Drummer.play
+    scores = {5: 0.2, 6: 0.9, 7: 0.4}
+    monkeypatch.setattr(
+        basedrum.Drummer, "play", lambda self, song, *, seed, **o: replace(play(self, song, seed=seed, **o), score=scores[seed])
+    )
+    source = write_bass(tmp_path / "bass.mid")
+    written, _ = app.generate([source], tmp_path / "out.mid", seed=5, candidates=3)
+    assert [(w.path.name, w.played.seed, w.played.score) for w in written] == [
+        ("out.1.mid", 6, 0.9),
+        ("out.2.mid", 7, 0.4),
+        ("out.3.mid", 5, 0.2),
+    ]
+    assert (tmp_path / "out.1.mid").read_bytes() == play(basedrum.Drummer(), source, seed=6).to_midi()
+
+
+def test_another_kit_writes_other_notes_and_sounds_the_same(tmp_path):
+    source = write_bass(tmp_path / "bass.mid")
+    plain, other = (basedrum.Drummer().play(source, kit=kit) for kit in ("gm", "ad2"))
+    written = drum_notes(read_song(other.write(tmp_path / "ad2.mid")))
+    assert set(written.pitches.tolist()) == {36, 38}
+    mine = tmp_path / "mine.toml"
+    mine.write_text("kick = 12\nsnare = 13\n")
+    own = basedrum.Drummer().play(source, kit=mine)
+    assert set(drum_notes(read_song(own.write(tmp_path / "own.mid"))).pitches.tolist()) == {12, 13}
+    alone = read_song(own.write(tmp_path / "alone.mid", drums_only=True))
+    assert set(drum_notes(alone).pitches.tolist()) == {12, 13}
+    assert np.array_equal(own.sound(rate=8000)[0], plain.sound(rate=8000)[0])
+
+
+@pytest.mark.parametrize("kit", ["gm", "ssd5"])
+@pytest.mark.parametrize(
+    "bars, inside", [((3, 5), range(2, 5)), ((5, None), range(4, 6)), ((None, 1), range(1)), ((6, 6), [5])]
+)
+def test_only_the_bars_asked_for_are_played_anew(tmp_path, bars, inside, kit):
+    source = basedrum.Drummer().play(write_bass(tmp_path / "bass.mid"), seed=0, kit=kit).write(tmp_path / "song.mid")
+    again = basedrum.Drummer().play(source, seed=4, kit=kit, bars=bars, humanize=1)
+    before, after = (drum_notes(song) for song in (read_song(source), read_song(again.write(tmp_path / "again.mid"))))
+
+    def rows(notes, there):
+        at = np.isin(read_song(source).grid.locate(notes.start_ticks)[0], inside) == there
+        return list(zip(*(getattr(notes, name)[at].tolist() for name in vars(notes)), strict=True))
+
+    assert rows(after, False) == rows(before, False)
+    assert rows(after, True) != rows(before, True) and len(rows(after, True)) > len(inside)
+    assert len(again.drum_notes) == len(after) == again.drums.hits.sum()
+    assert len(drum_notes(read_song(again.write(tmp_path / "alone.mid", drums_only=True)))) == len(after)
+
+
+def test_played_anew_with_its_own_seed_a_song_stays_as_it_is(tmp_path):
+    source = write_bass(tmp_path / "bass.mid", num_bars=14)
+    song = basedrum.Drummer().play(source, seed=2)
+    again = basedrum.Drummer().play(song.write(tmp_path / "song.mid"), seed=2, bars=(5, 8))
+    assert np.array_equal(again.drums.velocities, song.drums.velocities) and again.bars == (4, 7)
+    assert len(again.drum_notes) == len(song.drum_notes)
+
+
+def test_bars_a_song_has_not_and_songs_without_drums_are_told(tmp_path):
+    source = write_bass(tmp_path / "bass.mid")
+    with pytest.raises(MidiError, match="it has 6"):
+        basedrum.Drummer().play(source, bars=(5, 7))
+    with pytest.raises(MidiError, match="no drums to keep"):
+        basedrum.Drummer().play(source, bars=(5, 6))
+    _, failures = app.generate([source], tmp_path / "out.mid", bars=(5, 6))
+    assert len(failures) == 1 and not (tmp_path / "out.mid").exists()
+
+
+def test_the_styles_a_drummer_knows():
+    assert app.styles() == ("funk", "reggae")
+    with pytest.raises(CheckpointError):
+        app.styles("nobody")

@@ -87,9 +87,9 @@ def _checked(table: object, where: str) -> KitMap:
     return tuple(notes)
 
 
-def to_kit(notes: Notes, kit_map: KitMap) -> Notes:
+def to_kit(notes: Notes, kit_map: KitMap | None) -> Notes:
     """Return drum notes on General MIDI pitches as notes on the map's; pitches of no voice stay."""
-    if kit_map == GM:
+    if kit_map in (None, GM):
         return notes
     table = np.arange(128)
     gathered = kit.VOICE_OF_PITCH >= 0
@@ -97,12 +97,12 @@ def to_kit(notes: Notes, kit_map: KitMap) -> Notes:
     return replace(notes, pitches=table[notes.pitches])
 
 
-def from_kit(notes: Notes, kit_map: KitMap) -> Notes:
+def from_kit(notes: Notes, kit_map: KitMap | None) -> Notes:
     """Return notes on a map's pitches as notes on General MIDI's; those it does not name are left out.
 
     Where two voices share a note the first one has it.
     """
-    if kit_map == GM:
+    if kit_map in (None, GM):
         return notes
     table = np.full(128, -1)
     for voice in reversed(range(kit.NUM_VOICES)):

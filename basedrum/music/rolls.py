@@ -160,6 +160,12 @@ class DrumRoll:
     def __getitem__(self, steps: slice) -> DrumRoll:
         return DrumRoll(self.velocities[steps], self.offsets[steps])
 
+    def with_part(self, other: DrumRoll, steps: slice) -> DrumRoll:
+        """Return this roll with `steps` of another of its length in their place."""
+        velocities, offsets = self.velocities.copy(), self.offsets.copy()
+        velocities[steps], offsets[steps] = other.velocities[steps], other.offsets[steps]
+        return DrumRoll(velocities, offsets)
+
     @classmethod
     def empty(cls, num_steps: int = STEPS_PER_PHRASE) -> DrumRoll:
         return cls(np.zeros((num_steps, NUM_PITCHES), np.uint8), np.zeros((num_steps, NUM_PITCHES), np.float32))

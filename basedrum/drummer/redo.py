@@ -1,0 +1,71 @@
+"""Some bars of a song played anew, the drums of the others kept.
+
+The drummer goes on from the kept drums: the four measures before the first new one are the phrase before. It plays
+phrases of four measures from there; where the last of them reaches past the new bars it hears the bass to come and only the
+new bars are kept, and at the end of the song it looks back, as a whole song does. What comes after is not played to: the
+kept drums behind the new bars do not know them. Begun where a phrase of the song begins, with the song's own seed and
+options, the same drums come again.
+
+Conventions: as in `song`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from basedrum.drummer.song import PhrasePlayer, play_song
+from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE, Grid
+from basedrum.music.kit import NUM_VOICES
+from basedrum.music.rolls import BassRoll
+
+
+def redo_song(
+    state: PhrasePlayer,
+    bass: BassRoll,
+    grid: Grid,
+    sounding: np.ndarray,
+    kept: np.ndarray,
+    first: int,
+    last: int,
+    lookahead: int = 0,
+) -> np.ndarray:
+    """Return hits (M * 16, 12) bool: `kept`, but measures `first` to `last` (from 0, both included) played anew.
+
+    Args:
+        kept: (M * 16, 12) bool, the drums the song has.
+        state, bass, grid, sounding, lookahead: as for `play_song`.
+    """
+    where = np.flatnonzero(sounding)
+    if not len(where):
+        return kept
+    stop = first + -(-(last + 1 - first) // MEASURES_PER_PHRASE) * MEASURES_PER_PHRASE
+    stop = min(stop, int(where[-1]) + 1)
+    start = max(min(first, stop - MEASURES_PER_PHRASE), int(where[0]))
+    measure = np.arange(grid.num_measures)
+    begun = Begun(state, _before(kept, first), max(0, first - int(where[0])) // MEASURES_PER_PHRASE)
+    new = play_song(begun, bass, grid, sounding & (start <= measure) & (measure < stop), lookahead)
+    inside = np.repeat((first <= measure) & (measure <= last), STEPS_PER_MEASURE)
+    return np.where(inside[:, None], new, kept)
+
+
+class Begun:
+    """A drummer that has played `num_phrases` phrases before, the last of them `before` (64, 12)."""
+
+    def __init__(self, state: PhrasePlayer, before: np.ndarray | None, num_phrases: int) -> None:
+        self.state, self.before, self.num_phrases = state, before, num_phrases
+
+    def play(
+        self, bass: np.ndarray, qpm: float, measure_steps: np.ndarray, previous: np.ndarray | None, index: int
+    ) -> np.ndarray:
+        """Return hits (64, 12) bool as `PhrasePlayer`; where nothing is said to have been played before, it knows better."""
+        before = self.before if previous is None else previous
+        return self.state.play(bass, qpm, measure_steps, before, self.num_phrases + index)
+
+
+def _before(kept: np.ndarray, first: int) -> np.ndarray | None:
+    """Return the four measures before `first`, (64, 12); where there are fewer, those there are go round."""
+    count = min(first, MEASURES_PER_PHRASE)
+    if not count:
+        return None
+    measures = first - count + np.arange(-MEASURES_PER_PHRASE, 0) % count
+    return kept.reshape(-1, STEPS_PER_MEASURE, NUM_VOICES)[measures].reshape(STEPS_PER_PHRASE, NUM_VOICES)
