@@ -53,7 +53,7 @@ class Autoregressive(nn.Module):
         memory = torch.cat([self._before(condition), drums], dim=1)  # (B, 2T, V)
         inputs = torch.cat([context, memory[:, self._lagged(memory.device)].flatten(2)], dim=2)
         hidden, _ = self.steps(inputs, begin[None])  # (B, T, 4C)
-        return self._voices(self.units(torch.cat([hidden, inputs], dim=2)), drums, self._inside()).float()
+        return self._voices(self.units(torch.cat([hidden, inputs], dim=2)), drums, *self._wires()).float()
 
     @torch.inference_mode()
     def play(self, condition: Condition, bits: Tensor, temperature: float = 1.0) -> Tensor:
@@ -68,7 +68,7 @@ class Autoregressive(nn.Module):
         from_state, from_inputs = self.units.weight.split([width, self.units.in_features - width], dim=1)
         inward = torch.cat([self.steps.weight_ih_l0, from_inputs])  # (3 gates and units, context and heard)
         known = F.linear(context, inward[:, :size], torch.cat([self.steps.bias_ih_l0, self.units.bias]))
-        heard_weight, inside, lagged = inward[:, size:].t().contiguous(), self._inside(), self._lagged(memory.device)
+        heard_weight, wires, lagged = inward[:, size:].t().contiguous(), self._wires(), self._lagged(memory.device)
         for step in range(STEPS_PER_PHRASE):
             inputs = torch.addmm(known[:, step], memory[:, lagged[step]].flatten(1), heard_weight)
             gates_in, units = inputs.split([3 * width, inputs.shape[1] - 3 * width], dim=1)
@@ -80,7 +80,7 @@ class Autoregressive(nn.Module):
             hits, drawn = torch.zeros_like(dice[:, 0]), None
             while drawn is None or not torch.equal(hits, drawn):
                 drawn = hits
-                hits = (self._voices(units, drawn, inside) + dice[:, step] > 0).to(dice.dtype)
+                hits = (self._voices(units, drawn, *wires) + dice[:, step] > 0).to(dice.dtype)
             memory[:, STEPS_PER_PHRASE + step] = hits * condition.active[:, step, None]
         return memory[:, STEPS_PER_PHRASE:] > 0
 
@@ -101,13 +101,14 @@ class Autoregressive(nn.Module):
         steps = torch.arange(STEPS_PER_PHRASE, device=device)
         return STEPS_PER_PHRASE + steps[:, None] - torch.tensor(LAGS, device=device)
 
-    def _inside(self) -> Tensor:
-        """(V, V * units): the weights from a voice to the units of the voices after it."""
-        voices = torch.arange(self.config.num_voices, device=self.inside.device)
-        later = (voices[:, None] < voices).to(self.inside.dtype)
-        return self.inside * later.repeat_interleave(UNITS, dim=1)
+    def _wires(self) -> tuple[Tensor, Tensor]:
+        """Return the weights from a voice to the units of the voices after it (V, V * units), and from a voice's own units
+        to its logit (V * units, V)."""
+        owner = torch.arange(self.config.num_voices, device=self.out.device).repeat_interleave(UNITS)  # of each unit
+        voices = torch.arange(self.config.num_voices, device=self.out.device)[:, None]
+        inside = self.inside * (voices < owner)
+        return inside, (self.out.flatten() * (voices == owner)).t()
 
-    def _voices(self, units: Tensor, drums: Tensor, inside: Tensor) -> Tensor:
+    def _voices(self, units: Tensor, drums: Tensor, inside: Tensor, out: Tensor) -> Tensor:
         """(..., V * units), drums of the same step (..., V) -> logits (..., V)."""
-        units = F.leaky_relu(units + drums @ inside, SLOPE).unflatten(-1, (-1, UNITS))
-        return (units * self.out).sum(dim=-1) + self.bias
+        return F.leaky_relu(units + drums @ inside, SLOPE) @ out + self.bias
