@@ -112,6 +112,7 @@ def _generate(options: argparse.Namespace) -> int:
         style=options.style,
         humanize=options.humanize,
         bars=options.bars,
+        swing=options.swing,
         kit=options.kit,
         on_written=_tell,
     )

@@ -51,6 +51,15 @@ def _number(kind: type, low: float, high: float, above: bool = False) -> Callabl
     return parse
 
 
+def _swing(text: str) -> float | None:
+    if text in ("auto", "straight"):
+        return None if text == "auto" else 1.0
+    try:
+        return _number(float, 1, 3)(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not auto, straight or a ratio from 1 to 3") from None
+
+
 def _generate_options(verbs) -> None:
     parser = _verb(verbs, "generate", "Write drums for the bass line of MIDI files.")
     parser.add_argument("inputs", nargs="+", metavar="IN.mid", help="a song with a bass line; several make a batch")
@@ -94,6 +103,14 @@ def _generate_options(verbs) -> None:
         default=0.7,
         metavar="X",
         help="0 flat and on the grid .. 1 the full spread of human drummers (default: 0.7)",
+    )
+    parser.add_argument(
+        "--swing",
+        type=_swing,
+        default=None,
+        metavar="S",
+        help="auto: as the bass swings, section by section; straight; or long to short of the eighths, 1 to 3, 2 being "
+        "triplets (default: auto)",
     )
     parser.add_argument(
         "--bars",

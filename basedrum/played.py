@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from basedrum.midi.kits import KitMap
     from basedrum.midi.reading import Song, Track
+    from basedrum.music.grid import Grid
     from basedrum.music.notes import Notes
     from basedrum.music.rolls import DrumRoll
 
@@ -27,6 +28,7 @@ class PlayedSong:
         drums: the drums of the whole song, (measures * 16, 72); seed: what they were played with.
         kit: the note map they are written with, and that of the drums the song had; None is General MIDI.
         bars: the first and last bar, from 0, that were played anew while the others kept their drums; None: all.
+        grid: the song's bars and beats as the drums are laid on them, swung beats bent; None: `song.grid`.
         score: how real a judge found them, more is better; None where none was asked.
     """
 
@@ -37,6 +39,11 @@ class PlayedSong:
     kit: KitMap | None = None
     bars: tuple[int, int] | None = None
     score: float | None = None
+    grid: Grid | None = None
+
+    def __post_init__(self) -> None:
+        if self.grid is None:
+            object.__setattr__(self, "grid", self.song.grid)
 
     @property
     def num_bars(self) -> int:
@@ -53,7 +60,7 @@ class PlayedSong:
 
     @property
     def _new_notes(self) -> Notes:
-        notes = self.drums.to_notes(self.song.grid)
+        notes = self.drums.to_notes(self.grid)
         return replace(notes, start_ticks=notes.start_ticks.clip(max=self.song.grid.end_tick - 1))
 
     def _spliced(self, old: Notes, new: Notes) -> Notes:
@@ -107,7 +114,7 @@ class PlayedSong:
         from basedrum.music.grid import STEPS_PER_MEASURE
         from basedrum.music.rolls import BassRoll
 
-        grid = self.song.grid
+        grid = self.grid
         if first_bar is not None:
             first = first_bar - 1
         elif self.bars is not None:

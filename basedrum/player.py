@@ -21,6 +21,7 @@ from basedrum.threads import one_thread
 if TYPE_CHECKING:
     from basedrum.midi.kits import KitMap
     from basedrum.midi.reading import Song
+    from basedrum.music.grid import Grid
     from basedrum.music.rolls import DrumRoll
 
 MAX_MEASURES = 2_500  # of 12,000 songs of several collections the longest had 1,656; a bar takes a millisecond
@@ -60,6 +61,7 @@ class Drummer:
         humanize: float = 0.7,
         kit: str | os.PathLike = "gm",
         bars: tuple[int | None, int | None] | None = None,
+        swing: float | None = None,
     ) -> PlayedSong:
         """Play drums to the bass line of a whole song; same song, seed and options, same drums.
 
@@ -74,6 +76,7 @@ class Drummer:
                 file of voice = note.
             bars: play only these anew, first and last (from 1, both included; None: to the song's end) of a song that has
                 drums already, in the same kit; those of the other bars stay as they are, and the new ones go on from them.
+            swing: long to short of the drums' eighths, 1 straight to 3; None swings as the bass does, section by section.
 
         Raises:
             MidiError: the file cannot be read, no bass is found in it (NoBassError), it has no such bars or no drums to keep.
@@ -81,6 +84,7 @@ class Drummer:
         """
         import numpy as np
 
+        from basedrum.drummer.accents import bass_accents
         from basedrum.drummer.feel import with_feel
         from basedrum.drummer.redo import redo_song
         from basedrum.drummer.song import play_song, sounding_measures
@@ -88,22 +92,25 @@ class Drummer:
         from basedrum.midi.reading import read_song
         from basedrum.midi.tracks import find_bass
         from basedrum.music.grid import STEPS_PER_MEASURE
+        from basedrum.music.notes import Notes
         from basedrum.music.rolls import BassRoll
+        from basedrum.music.swing import lay_song
 
-        _check(seed, temperature, density, humanize)
+        _check(seed, temperature, density, humanize, swing)
         kit_map = read_kit(kit)
         state = self.model.new_song(seed, temperature=temperature, density=density, style=style)
         if isinstance(song, str | os.PathLike):
             song = read_song(song)
-        grid = song.grid
-        if grid.num_measures > MAX_MEASURES:
+        if song.grid.num_measures > MAX_MEASURES:
             raise MidiError(f"{printable(song.name)}: has more than {MAX_MEASURES} bars, give a MIDI file of one song")
         bass = find_bass(song, bass_track)
-        sounding = sounding_measures([bass.notes, *(track.notes for track in song.tracks if not track.is_drum)], grid)
-        heard = BassRoll.from_notes(bass.notes, grid)
+        pitched = [track.notes for track in song.tracks if not track.is_drum]
+        heard_grid, grid = lay_song(bass.notes, Notes.join(pitched), song.grid, swing)
+        sounding = sounding_measures([bass.notes, *pitched], heard_grid)
+        heard = BassRoll.from_notes(bass.notes, heard_grid)
         span, old = None, None
         if bars is not None:
-            span, old = _span(bars, song), _drums_of(song, kit_map)
+            span, old = _span(bars, song), _drums_of(song, grid, kit_map)
         with one_thread():
             if span is None:
                 hits = play_song(state, heard, grid, sounding, self.model.lookahead)
@@ -111,14 +118,14 @@ class Drummer:
                 measures = np.flatnonzero((span[0] <= grid.bars) & (grid.bars <= span[1]))
                 first, last = int(measures[0]), int(measures[-1])
                 hits = redo_song(state, heard, grid, sounding, old.to_kit(), first, last, self.model.lookahead)
-        drums = with_feel(hits, seed, humanize)
+        drums = with_feel(hits, grid, seed, humanize, style, bass_accents(bass.notes, grid))
         if span is not None:
             steps = slice(first * STEPS_PER_MEASURE, (last + 1) * STEPS_PER_MEASURE)
             drums = old.with_part(drums, steps)
-        return PlayedSong(song, bass, drums, seed, kit_map, span)
+        return PlayedSong(song, bass, drums, seed, kit_map, span, grid=grid)
 
 
-def _check(seed: int, temperature: float, density: float | None, humanize: float) -> None:
+def _check(seed: int, temperature: float, density: float | None, humanize: float, swing: float | None) -> None:
     """Raise ConfigError where an option of `Drummer.play` is out of its range."""
     if not 0 <= seed <= MAX_SEED:
         raise ConfigError(f"seed {seed}: out of range, give a whole number from 0 to 2^63 - 1")
@@ -128,6 +135,8 @@ def _check(seed: int, temperature: float, density: float | None, humanize: float
         raise ConfigError(f"density {density:g}: out of range, give hits per bar above 0, at most 64")
     if not 0 <= humanize <= 1:
         raise ConfigError(f"humanize {humanize:g}: out of range, give a number from 0 to 1")
+    if swing is not None and not 1 <= swing <= 3:
+        raise ConfigError(f"swing {swing:g}: out of range, give long to short from 1 (straight) to 3, or None")
 
 
 def _span(bars: tuple[int | None, int | None], song: Song) -> tuple[int, int]:
@@ -145,7 +154,7 @@ def _said(bar: int | None) -> str:
     return "" if bar is None else str(bar)
 
 
-def _drums_of(song: Song, kit_map: KitMap) -> DrumRoll:
+def _drums_of(song: Song, grid: Grid, kit_map: KitMap) -> DrumRoll:
     """Return the drums the song has. Raises MidiError where it has none in this kit."""
     from basedrum.midi.kits import from_kit
     from basedrum.midi.tracks import drum_notes
@@ -154,4 +163,4 @@ def _drums_of(song: Song, kit_map: KitMap) -> DrumRoll:
     notes = from_kit(drum_notes(song), kit_map)
     if not len(notes):
         raise MidiError(f"{printable(song.name)}: has no drums to keep, give the song with its drums, or leave --bars out")
-    return DrumRoll.from_notes(notes, song.grid)
+    return DrumRoll.from_notes(notes, grid)

@@ -20,7 +20,7 @@ from typing import Protocol
 
 import numpy as np
 
-from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE, Grid
+from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_BEAT, STEPS_PER_MEASURE, STEPS_PER_PHRASE, Grid
 from basedrum.music.kit import NUM_VOICES
 from basedrum.music.notes import Notes
 from basedrum.music.rolls import BassRoll, active_steps
@@ -53,7 +53,7 @@ def play_song(state: PhrasePlayer, bass: BassRoll, grid: Grid, sounding: np.ndar
     cells = bass.to_array().reshape(2, num_measures, STEPS_PER_MEASURE, -1)
     source = heard_measures(cells.any(axis=(0, 2, 3)))
     hits = np.zeros((num_measures, STEPS_PER_MEASURE, NUM_VOICES), bool)
-    tempo = grid.qpm_at(grid.measure_ticks)
+    tempo = grid.measure_qpm
     previous, heard_before = None, None
     for index, (window, num_new) in enumerate(phrase_windows(sounding)):
         new = window[MEASURES_PER_PHRASE - num_new :]
@@ -68,8 +68,22 @@ def play_song(state: PhrasePlayer, bass: BassRoll, grid: Grid, sounding: np.ndar
         previous = np.asarray(state.play(phrase, qpm, steps, previous, index), bool) & active[:, None]
         hits[new] = previous.reshape(MEASURES_PER_PHRASE, STEPS_PER_MEASURE, NUM_VOICES)[-num_new:]
     hits &= np.asarray(sounding, bool)[:, None, None]
+    hits = in_threes(hits, cells[0].any(axis=2), grid.is_ternary)
     step_ticks = grid.tick_at(np.arange(num_measures)[:, None], np.arange(STEPS_PER_MEASURE))
     return (hits & (step_ticks < grid.end_tick)[..., None]).reshape(-1, NUM_VOICES)
+
+
+def in_threes(hits: np.ndarray, bass_hits: np.ndarray, is_ternary: np.ndarray) -> np.ndarray:
+    """Return hits (M, 16, 12) with those in the very middle of a ternary beat moved to its last third.
+
+    They stay where the bass (M, 16) plays there too. Of real drummers 1 hit in 50 of swung songs lies there, of ours 1 in 14.
+    """
+    hits = hits.copy()
+    beats = hits.reshape(len(hits), -1, STEPS_PER_BEAT, NUM_VOICES)
+    moved = is_ternary[:, None] & ~bass_hits.reshape(beats.shape[:3])[:, :, 2]
+    beats[:, :, 3] |= beats[:, :, 2] & moved[..., None]
+    beats[:, :, 2] &= ~moved[..., None]
+    return hits
 
 
 def phrase_windows(sounding: np.ndarray) -> list[tuple[np.ndarray, int]]:

@@ -120,6 +120,11 @@ class Grid:
         return self._measures[3]
 
     @property
+    def is_ternary(self) -> np.ndarray:
+        """(M,) bool: whether the beats are in three (see `swing.LaidGrid`)."""
+        return np.zeros(self.num_measures, bool)
+
+    @property
     def last_tick(self) -> float:
         """The tick at which the last measure ends (>= end_tick)."""
         return float(self.measure_ticks[-1] + self.measure_steps[-1] * self.ticks_per_step)
@@ -174,6 +179,11 @@ class Grid:
         points = [*points, *(p for p in self.tempos if p[0] > 0)]
         at = np.searchsorted([p[0] for p in points], np.asarray(ticks), side="right") - 1
         return np.asarray([p[1] for p in points], dtype=np.float64)[np.maximum(at, 0)]
+
+    @property
+    def measure_qpm(self) -> np.ndarray:
+        """(M,) quarters per minute at the start of each measure."""
+        return self.qpm_at(self.measure_ticks)
 
     def seconds_at(self, ticks: np.ndarray) -> np.ndarray:
         """Return the clock time of each tick in seconds, through every tempo change."""
