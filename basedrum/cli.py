@@ -110,6 +110,7 @@ def _generate(options: argparse.Namespace) -> int:
         temperature=options.temperature,
         density=options.density,
         style=options.style,
+        fills=options.fills,
         humanize=options.humanize,
         bars=options.bars,
         swing=options.swing,

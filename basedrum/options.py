@@ -98,6 +98,13 @@ def _generate_options(verbs) -> None:
         help="0 the most typical answer, the same for every seed; 1 as learned; above 1 wild; to 10 (default: 1)",
     )
     parser.add_argument(
+        "--fills",
+        type=_number(float, 0, 2),
+        default=1.0,
+        metavar="X",
+        help="0 none, the groove goes on; 1 as learned; 2 one at the end of every four bars (default: 1)",
+    )
+    parser.add_argument(
         "--humanize",
         type=_number(float, 0, 1),
         default=0.7,

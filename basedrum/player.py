@@ -58,6 +58,7 @@ class Drummer:
         temperature: float = 1.0,
         density: float | None = None,
         style: str | None = None,
+        fills: float = 1.0,
         humanize: float = 0.7,
         kit: str | os.PathLike = "gm",
         bars: tuple[int | None, int | None] | None = None,
@@ -71,6 +72,7 @@ class Drummer:
             temperature: 0 the most typical answer, the same hits for every seed; 1 as learned; above 1 wild.
             density: hits per bar to aim at; None leaves it to the drummer.
             style: one of `styles`; None leaves it to the drummer.
+            fills: 0 none, the groove goes on where phrases end; 1 as learned; 2 one at the end of every phrase of four bars.
             humanize: 0 flat and on the grid .. 1 the full spread in loudness and time of the human drummers measured.
             kit: the notes the drums are written on: "gm", a plug-in's ("ad2", "ezd3", "sd3", "ssd5"), or a TOML or JSON
                 file of voice = note.
@@ -86,6 +88,7 @@ class Drummer:
 
         from basedrum.drummer.accents import bass_accents
         from basedrum.drummer.feel import with_feel
+        from basedrum.drummer.fills import FillingPlayer, other_seeds
         from basedrum.drummer.redo import redo_song
         from basedrum.drummer.song import play_song, sounding_measures
         from basedrum.midi.kits import read_kit
@@ -96,9 +99,13 @@ class Drummer:
         from basedrum.music.rolls import BassRoll
         from basedrum.music.swing import lay_song
 
-        _check(seed, temperature, density, humanize, swing)
+        _check(seed, temperature, density, fills, humanize, swing)
         kit_map = read_kit(kit)
-        state = self.model.new_song(seed, temperature=temperature, density=density, style=style)
+        wishes = {"temperature": temperature, "density": density, "style": style}
+        state = self.model.new_song(seed, **wishes)
+        if fills != 1:
+            others = [self.model.new_song(other, **wishes) for other in other_seeds(seed)]
+            state = FillingPlayer(state, others, fills, seed)
         if isinstance(song, str | os.PathLike):
             song = read_song(song)
         if song.grid.num_measures > MAX_MEASURES:
@@ -125,7 +132,7 @@ class Drummer:
         return PlayedSong(song, bass, drums, seed, kit_map, span, grid=grid)
 
 
-def _check(seed: int, temperature: float, density: float | None, humanize: float, swing: float | None) -> None:
+def _check(seed: int, temperature: float, density: float | None, fills: float, humanize: float, swing: float | None) -> None:
     """Raise ConfigError where an option of `Drummer.play` is out of its range."""
     if not 0 <= seed <= MAX_SEED:
         raise ConfigError(f"seed {seed}: out of range, give a whole number from 0 to 2^63 - 1")
@@ -133,6 +140,8 @@ def _check(seed: int, temperature: float, density: float | None, humanize: float
         raise ConfigError(f"temperature {temperature:g}: out of range, give a number from 0 to 10")
     if density is not None and not (math.isfinite(density) and 0 < density <= 64):
         raise ConfigError(f"density {density:g}: out of range, give hits per bar above 0, at most 64")
+    if not 0 <= fills <= 2:
+        raise ConfigError(f"fills {fills:g}: out of range, give a number from 0 to 2")
     if not 0 <= humanize <= 1:
         raise ConfigError(f"humanize {humanize:g}: out of range, give a number from 0 to 1")
     if swing is not None and not 1 <= swing <= 3:

@@ -13,7 +13,7 @@ from basedrum.midi.building import Part, build_midi
 from basedrum.midi.reading import read_song
 from basedrum.midi.tracks import drum_notes
 from basedrum.music.grid import Grid
-from basedrum.music.kit import KICK, SNARE
+from basedrum.music.kit import HIGH_TOM, KICK, SNARE
 from basedrum.music.notes import Notes
 from basedrum.player import PlayedSong
 
@@ -164,6 +164,8 @@ def test_the_settings_reach_the_drummer(tmp_path, monkeypatch):
         ({"temperature": float("nan")}, "temperature"),
         ({"density": -1}, "density"),
         ({"humanize": 2}, "humanize"),
+        ({"fills": 2.1}, "fills"),
+        ({"fills": float("nan")}, "fills"),
         ({"seed": -1}, "seed"),
         ({"candidates": 0}, "candidates"),
         ({"png_bars": 33}, "png bars"),
@@ -323,6 +325,21 @@ def test_played_anew_with_its_own_seed_a_song_stays_as_it_is(tmp_path):
     again = basedrum.Drummer().play(song.write(tmp_path / "song.mid"), seed=2, bars=(5, 8))
     assert np.array_equal(again.drums.velocities, song.drums.velocities) and again.bars == (4, 7)
     assert len(again.drum_notes) == len(song.drum_notes)
+
+
+def test_fills_come_where_phrases_end(tmp_path, monkeypatch):
+    """The fake drummer rolls at the end of every phrase, one tom more with every seed."""
+    play = FakeState.play
+
+    def with_roll(self, *heard):
+        hits = play(self, *heard)
+        hits[60 : 61 + self.seed % 4, HIGH_TOM] = True
+        return hits
+
+    monkeypatch.setattr(FakeState, "play", with_roll)
+    source = write_bass(tmp_path / "bass.mid", num_bars=8)
+    toms = [basedrum.Drummer().play(source, seed=4, fills=x).drums.to_kit()[:, HIGH_TOM].sum() for x in (0, 1, 2)]
+    assert toms[:2] == [0, 2] and toms[2] > 2
 
 
 def test_bars_a_song_has_not_and_songs_without_drums_are_told(tmp_path):

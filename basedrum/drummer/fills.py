@@ -1,0 +1,96 @@
+"""Fewer fills or more than the drummer plays by itself.
+
+A fill is the end of a bar (its last two beats) that adds snare, toms or crash to what every other bar plays there; the
+drummer has learned to play them where phrases of four bars end. Asked for fewer, each fill it played gives way, with
+probability 1 - fills, to the end of the bar that is most like it otherwise. Asked for more, each phrase end is played eight
+times over, with probability fills - 1, and the fill with the most of snare, toms and crash is taken. So every hit is one the
+drummer played to this bass, and since it hears its own drums of the phrase before, it knows what became of its fills.
+
+Conventions: a phrase is (64, 12) bool, measures of 16 steps; the end of a measure is the last 8 of its active steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from basedrum.drummer.song import PhrasePlayer
+from basedrum.music import kit
+from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
+
+MOST_FILLS = 2.0
+END_STEPS = 8
+NUM_OTHERS = 6
+HANDS = np.arange(kit.NUM_VOICES) != kit.KICK
+WEIGHTS = np.zeros(kit.NUM_VOICES)
+WEIGHTS[[kit.SNARE, kit.CRASH]] = 1
+WEIGHTS[[kit.LOW_TOM, kit.MID_TOM, kit.HIGH_TOM]] = 2
+
+
+def other_seeds(seed: int) -> list[int]:
+    """Return the seeds of the dice that fills are taken from."""
+    return np.random.SeedSequence([seed, 0xF111]).generate_state(NUM_OTHERS).tolist()
+
+
+class FillingPlayer:
+    """A drummer in the middle of a song, with its fills made fewer (0 none .. 1 as learned) or more (.. 2 at every phrase).
+
+    Args:
+        others: the same drummer with other dice, whose fills may be taken.
+    """
+
+    def __init__(self, state: PhrasePlayer, others: Sequence[PhrasePlayer], fills: float, seed: int) -> None:
+        self.state, self.others, self.fills, self.seed = state, others, fills, seed
+
+    def play(
+        self, bass: np.ndarray, qpm: float, measure_steps: np.ndarray, previous: np.ndarray | None, index: int
+    ) -> np.ndarray:
+        """Return hits (64, 12) bool, as `PhrasePlayer`."""
+        hits = np.array(self.state.play(bass, qpm, measure_steps, previous, index), bool)
+        chances = np.random.default_rng([self.seed, index, 0xF111]).random(MEASURES_PER_PHRASE)
+        if self.fills < 1:
+            return without_fills(hits, measure_steps, chances >= self.fills)
+        if chances[-1] < self.fills - 1:
+            takes = [other.play(bass, qpm, measure_steps, previous, index) for other in self.others]
+            return with_fill(hits, takes, measure_steps)
+        return hits
+
+
+def without_fills(hits: np.ndarray, measure_steps: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Return a phrase whose `chosen` measures (4,) bool end as the groove does where they end in a fill.
+
+    The groove is the measure among the other ones but the last that is most like it until then. The kick stays: it plays
+    with the bass. The last measure, where phrases turn, takes the groove whatever it plays there.
+    """
+    measures, steps = hits.reshape(MEASURES_PER_PHRASE, STEPS_PER_MEASURE, -1), np.asarray(measure_steps)
+    out = measures.copy()
+    for at in np.flatnonzero(chosen):
+        others = [i for i in range(MEASURES_PER_PHRASE - 1) if i != at and steps[i] == steps[at] and measures[i].any()]
+        end = slice(max(0, steps[at] - END_STEPS), steps[at])
+        grooves = measures[others]
+        if not others or (at < MEASURES_PER_PHRASE - 1 and not fill_weight(measures[at, end], grooves[:, end])):
+            continue
+        unlike = (measures[at, : end.start] != grooves[:, : end.start]).sum(axis=(1, 2)) + (grooves[:, end] * WEIGHTS).sum(
+            (1, 2)
+        )
+        out[at, end][:, HANDS] = grooves[int(np.argmin(unlike)), end][:, HANDS]
+    return out.reshape(hits.shape)
+
+
+def with_fill(hits: np.ndarray, takes: Sequence[np.ndarray], measure_steps: np.ndarray) -> np.ndarray:
+    """Return a phrase whose last measure ends as the one of `takes`, other answers to its bass, that fills most there."""
+    measures, steps = hits.reshape(MEASURES_PER_PHRASE, STEPS_PER_MEASURE, -1), np.asarray(measure_steps)
+    end = slice(max(0, steps[-1] - END_STEPS), steps[-1])
+    ends = [measures[-1, end], *(take.reshape(measures.shape)[-1, end] for take in takes)]
+    out = measures.copy()
+    out[-1, end] = max(ends, key=lambda one: fill_weight(one, measures[:-1, end]))
+    return out.reshape(hits.shape)
+
+
+def fill_weight(end: np.ndarray, grooves: np.ndarray) -> float:
+    """Return how much of a fill the end of a measure (S, 12) is: what it adds to the groove (n, S, 12) most like it.
+
+    A snare or crash hit counts 1, a tom 2. 0 for the groove itself and for silence.
+    """
+    return float(((end & ~grooves) * WEIGHTS).sum(axis=(1, 2)).min())
