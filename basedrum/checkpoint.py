@@ -26,11 +26,13 @@ from basedrum.errors import BasedrumError, CheckpointError, printable
 from basedrum.files import write_atomic
 from basedrum.models.config import ModelConfig
 from basedrum.models.families import build_discriminator, build_generator
+from basedrum.models.feel import FeelConfig, FeelNet
 from basedrum.music import kit
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
 from basedrum.music.rolls import LOWEST_PITCH, NUM_PITCHES
 
 FORMAT = 1
+FEEL = "feel.safetensors"
 MAX_BYTES = 1 << 30
 MAX_HEADER_BYTES = 8 << 20  # ours have a tenth of a megabyte
 GRID = {
@@ -54,7 +56,7 @@ class Drummer:
 def shipped() -> list[str]:
     """Return the names of the drummers that come with the package."""
     files = resources.files("basedrum.weights").iterdir()
-    return sorted(f.name.removesuffix(".safetensors") for f in files if f.name.endswith(".safetensors"))
+    return sorted(f.name.removesuffix(".safetensors") for f in files if f.name.endswith(".safetensors") and f.name != FEEL)
 
 
 def save_drummer(path: str | os.PathLike, generator: nn.Module, critic: nn.Module | None, provenance: dict) -> None:
@@ -88,6 +90,25 @@ def load_critic(name_or_path: str | os.PathLike) -> nn.Module:
     name = os.fspath(name_or_path)
     tensors, header = _read(_find(name), "drummer")
     return _filled(build_discriminator, _config_of(header, name), tensors, "critic.", name).eval()
+
+
+def save_feel(network: FeelNet, provenance: dict, path: str | os.PathLike | None = None) -> Path:
+    """Write the network of the feel, in half precision, to `path` or over the one that ships; return where."""
+    path = Path(str(resources.files("basedrum.weights") / FEEL)) if path is None else Path(path)
+    tensors = {k: v.half() for k, v in network.state_dict().items()}
+    _write(path, tensors, {"kind": "feel", "config": dataclasses.asdict(network.config), "provenance": provenance})
+    return path
+
+
+def load_feel(path: str | os.PathLike | None = None) -> FeelNet:
+    """Read the network of the feel that ships, or the one in a file. Raises CheckpointError as `load_drummer` does."""
+    path = Path(str(resources.files("basedrum.weights") / FEEL)) if path is None else Path(path)
+    tensors, header = _read(path, "feel")
+    try:
+        config = FeelConfig(**header["config"])
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"feel {printable(path)}: its config does not fit, train anew") from error
+    return _filled(FeelNet, config, tensors, "", printable(path)).eval()
 
 
 def save_run(path: str | os.PathLike, state: dict) -> None:

@@ -1,158 +1,138 @@
-"""How hard and how early or late each hit is played: a small table measured from human drummers, sampled for a song.
+"""How hard and how early or late each hit is played: what a small network learned from human drummers, drawn for a song.
 
-It knows the voice and its place in the bar, nothing else: strong backbeats, soft ghost notes between, hats that breathe,
-a hit a little before or behind the pulse. Neighbouring hits of a voice are correlated, so loudness and time wander
-instead of flickering.
+It sees the hits of all voices about four bars around, the place in the bar, the tempo and the style: strong backbeats, soft
+ghost notes between, hats that breathe, fills that grow. A song is played by one drummer: who hits the hat hard does so all
+song, accents come again bar by bar, and the rest wanders.
 
-Conventions: velocities 1..127; offsets in steps, positive is late. Tables are over the 12 voices of the kit and the 16
-steps of a measure.
+Conventions: velocities 1..127; offsets in steps of the grid around its pulse, positive is late. Swing is the grid's, not ours.
 
-Source: `feel.json` is measured by `python -m basedrum.drummer.feel GROOVE.zip` from the 4/4 takes in the train split of the
-Groove MIDI Dataset v1.0.0 (CC BY 4.0), Gillick, Roberts, Engel, Eck, Bamman, "Learning to Groove with Inverse Sequence
-Transformations", ICML 2019. The dataset's drum module records softly; LOUDNESS bends its velocities to the level that
-General MIDI synthesizers expect.
+Source: `weights/feel.safetensors` is made by `python -m basedrum.training.feel GROOVE.zip` from the Groove MIDI Dataset
+(`corpus.groove`). The dataset's drum module records softly; LOUDNESS bends its velocities to the level that General MIDI
+synthesizers expect.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
+import torch
 
-from basedrum.files import write_atomic
-from basedrum.music import kit
-from basedrum.music.grid import STEPS_PER_MEASURE
-from basedrum.music.rolls import DrumRoll
+from basedrum.checkpoint import load_feel
+from basedrum.drummer.accents import lean
+from basedrum.models.feel import DRIFT_STEPS, MIDDLE, OFFSET, PARTS, VELOCITY, FeelNet, step_rows, value_at
+from basedrum.music.grid import STEPS_PER_BEAT, STEPS_PER_MEASURE, Grid
+from basedrum.music.kit import NUM_VOICES
+from basedrum.music.rolls import DrumRoll, active_steps
+from basedrum.threads import one_thread
 
 LOUDNESS = 0.75  # velocity -> 127 * (velocity / 127) ** LOUDNESS: 60 becomes 72, 97 becomes 104
-TABLE = Path(__file__).with_name("feel.json")
-MODULE_PITCHES = {22: 42, 26: 46, 58: 43}  # the Roland TD-11's closed and open hat edge and low tom rim, as General MIDI
+FARTHEST = 0.45
+LIKE = {"metal": "punk", "electronic": "dance", "disco": "dance", "ballad": "pop", "bossa": "latin"}
+"""Styles the network was not told of, and the one that comes nearest."""
 
 
-def with_feel(hits: np.ndarray, seed: int = 0, humanize: float = 1.0) -> DrumRoll:
-    """Return hits (T, 12) bool as a drum roll with velocities and micro-offsets.
+def with_feel(
+    hits: np.ndarray,
+    grid: Grid | None = None,
+    seed: int = 0,
+    humanize: float = 1.0,
+    style: str | None = None,
+    accents: np.ndarray | None = None,
+) -> DrumRoll:
+    """Return hits (T, 12) bool on the steps of `grid` as a drum roll with velocities and micro-offsets.
 
     Args:
-        humanize: 0 gives each voice its mean velocity at its place in the bar, exactly on the grid; 1 the spread of the
-            human drummers, in loudness and in time.
+        grid: the song's; 4/4 at 120 quarters per minute if None.
+        humanize: 0 gives each hit its most typical velocity, exactly on the grid; 1 the spread of the human drummers, in
+            loudness and in time.
+        style: a style of the network, or one of `LIKE`; any other counts as not told.
+        accents: (T,) velocities of the bass notes that start at a step (`accents.bass_accents`): the drums lean on them.
     """
-    table = _table()
-    shape = (-1, STEPS_PER_MEASURE, kit.NUM_VOICES)
-    noise = np.random.default_rng([seed, 0xFEE1]).standard_normal((len(hits), 2, kit.NUM_VOICES))
-    loud = _wandering(noise[:, 0], hits, table["velocity_correlation"])
-    late = _wandering(noise[:, 1], hits, table["offset_correlation"])
-    mean, spread = table["velocity_mean"].T[None], table["velocity_spread"].T[None]
-    velocities = np.clip(mean + humanize * spread * loud.reshape(shape), 1, 127).reshape(hits.shape)
-    velocities = np.round(127 * (velocities / 127) ** LOUDNESS)
-    offsets = humanize * (table["offset_mean"] + table["offset_spread"] * np.clip(late, -2, 2))
-    return DrumRoll.from_kit(hits, velocities, np.clip(offsets, -0.45, 0.45))
+    grid = grid or Grid(STEPS_PER_BEAT, len(hits))
+    velocities, offsets = draw_feel(hits, grid, seed, humanize, style)
+    if accents is not None:
+        velocities = velocities * lean(accents)
+    bent = np.round(127 * (np.clip(velocities, 1, 127) / 127) ** LOUDNESS)
+    return DrumRoll.from_kit(hits, bent, np.clip(offsets, -FARTHEST, FARTHEST))
 
 
-def measure_feel(takes: Iterable[DrumRoll]) -> dict[str, list]:
-    """Return the tables that `with_feel` reads, measured from takes in 4/4.
+def draw_feel(
+    hits: np.ndarray, grid: Grid, seed: int = 0, humanize: float = 1.0, style: str | None = None, network: FeelNet | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return velocities (T, 12) as the dataset's drum module records them and offsets (T, 12), 0 where no hit is.
 
-    Spreads and correlations are within a take, around the take's own mean of that cell, so that a song is played by one
-    drummer. Offsets are around the pulse of the moment (the median offset of the hits within half a bar) and their
-    mean and spread are robust (median, quartiles): drummers drift against a click and swing, which are not this table's.
+    Args: as `with_feel`; another `network` than the one that ships.
     """
-    rows = []
-    for number, take in enumerate(takes):
-        loud, late = kit.fold(take.velocities), take.offsets
-        step, voice = np.nonzero(loud)
-        if len(step) < 2:
-            continue
-        pitches = np.argmax(
-            np.where(kit.VOICE_OF_PITCH[24:96] == np.arange(12)[voice][:, None], take.velocities[step], 0), axis=1
-        )
-        offset = late[step, pitches]
-        pulse = [np.median(offset[np.abs(step - s) <= STEPS_PER_MEASURE // 2]) for s in step]
-        rows.append(np.stack([np.full(len(step), number), voice, step % STEPS_PER_MEASURE, loud[step, voice], offset - pulse]))
-    cells = np.concatenate(rows, axis=1)
-    for voice in set(range(kit.NUM_VOICES)) - set(cells[1].astype(int)):  # nobody plays percussion there: as the hat
-        borrowed = cells[:, cells[1] == kit.CLOSED_HAT]
-        borrowed[1] = voice
-        cells = np.concatenate([cells, borrowed], axis=1)
-    take, voice, step, velocity, offset = cells
-    cell = (voice * STEPS_PER_MEASURE + step).astype(int)
-    own = ((take * kit.NUM_VOICES + voice) * STEPS_PER_MEASURE + step).astype(int)
-    size = np.bincount(own)
-    residual = velocity - (np.bincount(own, velocity) / np.maximum(size, 1))[own]
-    counted = size[own] > 1
-    by_voice = [voice == v for v in range(kit.NUM_VOICES)]
-    voice_mean = np.asarray([velocity[m].mean() for m in by_voice])
-    count = np.bincount(cell, minlength=192)
-    prior = 20  # a rare cell leans on its voice as if it had been seen twenty times more
-    total = np.bincount(cell, velocity, minlength=192) + prior * np.repeat(voice_mean, STEPS_PER_MEASURE)
-    voice_spread = np.asarray([np.sqrt(np.mean(residual[m & counted] ** 2)) for m in by_voice])
-    squares = np.bincount(cell[counted], residual[counted] ** 2, minlength=192)
-    spread = (squares + prior * np.repeat(voice_spread**2, 16)) / (np.bincount(cell[counted], minlength=192) + prior)
-    quartiles = np.asarray([np.percentile(offset[m], [25, 50, 75]) for m in by_voice])
-    return {
-        "velocity_mean": (total / (count + prior)).reshape(-1, STEPS_PER_MEASURE).round(1).tolist(),
-        "velocity_spread": np.sqrt(spread).reshape(-1, STEPS_PER_MEASURE).round(1).tolist(),
-        "velocity_correlation": [_neighbour_correlation(residual[m], take[m]) for m in by_voice],
-        "offset_mean": quartiles[:, 1].round(3).tolist(),
-        "offset_spread": ((quartiles[:, 2] - quartiles[:, 0]) / 1.349).round(3).tolist(),
-        "offset_correlation": [_neighbour_correlation(offset[m], take[m]) for m in by_voice],
-    }
+    network = network or _shipped()
+    expected = expect(hits, grid, style, network)
+    drawn = np.zeros((2, *hits.shape))
+    if len(expected.cell):
+        step = np.cumsum(active_steps(grid.measure_steps))[expected.cell] - 1
+        z = _straying(network.wander.double().numpy(), _places(grid), seed)[:, step, expected.voice]
+        for kind in (VELOCITY, OFFSET):
+            typical = expected.typical[kind] if kind == VELOCITY else 0.0
+            value = typical + humanize * (value_at(expected.quantiles[kind], z[kind]) - typical)
+            drawn[kind, expected.cell, expected.voice] = np.clip(value, 1, 127) if kind == VELOCITY else value
+    return drawn[VELOCITY], drawn[OFFSET]
 
 
-def _neighbour_correlation(values: np.ndarray, take: np.ndarray) -> float:
-    """Return the correlation of each value with the next one of the same take, kept within 0..0.9."""
-    same = take[1:] == take[:-1]
-    one, following = values[:-1][same], values[1:][same]
-    if not one.std() or not following.std():
-        return 0.0
-    return round(float(np.clip(np.corrcoef(one, following)[0, 1], 0, 0.9)), 2)
+@dataclass(frozen=True)
+class Expectation:
+    """What the network expects of each of n hits: `cell` (n,) in the roll, `voice` (n,), `quantiles` (2, n, Q)."""
+
+    cell: np.ndarray
+    voice: np.ndarray
+    quantiles: np.ndarray
+
+    @property
+    def typical(self) -> np.ndarray:
+        """(2, n): the medians."""
+        return self.quantiles[:, :, MIDDLE]
 
 
-def _wandering(noise: np.ndarray, hits: np.ndarray, correlation: np.ndarray) -> np.ndarray:
-    """Return (T, 12) values of unit variance at the hits, each correlated with the voice's hit before; 0 elsewhere."""
-    out = np.zeros(noise.shape)
-    for voice in range(noise.shape[1]):
-        keep, before = correlation[voice], None
-        for step in np.flatnonzero(hits[:, voice]):
-            fresh = noise[step, voice]
-            before = fresh if before is None else keep * before + np.sqrt(1 - keep**2) * fresh
-            out[step, voice] = before
-    return out
+@one_thread()
+@torch.no_grad()
+def expect(hits: np.ndarray, grid: Grid, style: str | None, network: FeelNet) -> Expectation:
+    """Return what the network expects of hits (T, 12) on the steps of `grid`."""
+    there = active_steps(grid.measure_steps)
+    name = LIKE.get(style, style)
+    told = 1 + network.config.styles.index(name) if name in network.config.styles else 0
+    qpm = np.repeat(grid.qpm_at(grid.measure_ticks), grid.measure_steps)
+    rows = torch.from_numpy(step_rows(hits[there], grid, qpm))[None]
+    quantiles = network(rows, torch.tensor([told]))[0].permute(0, 3, 1, 2).double().numpy()  # (2, N, V, Q)
+    step, voice = np.nonzero(hits[there])
+    return Expectation(np.flatnonzero(there)[step], voice, quantiles[:, step, voice])
+
+
+def _places(grid: Grid) -> np.ndarray:
+    """(N,) the place in its measure of each step, counted on through the measures of a long bar."""
+    first = np.maximum.accumulate(np.where(grid.starts_bar, np.arange(grid.num_measures), 0))
+    piece = np.arange(grid.num_measures) - first
+    return np.concatenate([p * STEPS_PER_MEASURE + np.arange(n) for p, n in zip(piece, grid.measure_steps, strict=True)])
+
+
+def _straying(wander: np.ndarray, places: np.ndarray, seed: int) -> np.ndarray:
+    """Draw z (2, N, 12) whose parts vary as `wander` (2, 6, 12) says."""
+    length = len(places)
+    fade = np.exp(-np.arange(4 * DRIFT_STEPS) / DRIFT_STEPS)
+    fade /= np.sqrt((fade**2).sum())
+    sizes = (1, 1), (1, NUM_VOICES), (places.max() + 1, NUM_VOICES), (length + len(fade) - 1, NUM_VOICES), (length, 1)
+    sizes = dict(zip(PARTS, (*sizes, (length, NUM_VOICES)), strict=True))
+    total = np.zeros((2, length, NUM_VOICES))
+    for kind in (VELOCITY, OFFSET):
+        for number, (part, size) in enumerate(sizes.items()):
+            drawn = np.random.default_rng([seed, 0xFEE1, kind, number]).standard_normal(size)
+            if part == "place":
+                drawn = drawn[places]
+            elif part == "drift":
+                drawn = np.stack([np.convolve(drawn[:, v], fade, "valid") for v in range(NUM_VOICES)], axis=1)
+            total[kind] += np.sqrt(wander[kind, number]) * drawn
+    return total
 
 
 @cache
-def _table() -> dict[str, np.ndarray]:
-    tables = json.loads(TABLE.read_text(encoding="utf-8"))["tables"]
-    return {name: np.asarray(values, dtype=np.float64) for name, values in tables.items()}
-
-
-def _takes(archive: str) -> Iterable[DrumRoll]:
-    """Yield the 4/4 takes of the train split of a Groove MIDI Dataset zip as drum rolls on General MIDI pitches."""
-    import csv
-    import io
-    import zipfile
-
-    from basedrum.midi.reading import parse_song
-    from basedrum.midi.tracks import drum_notes
-
-    with zipfile.ZipFile(archive) as files:
-        listing = csv.DictReader(io.TextIOWrapper(files.open("groove/info.csv"), encoding="utf-8"))
-        for row in listing:
-            if row["split"] == "train" and row["time_signature"] == "4-4":
-                song = parse_song(files.read(f"groove/{row['midi_filename']}"), row["id"])
-                notes = drum_notes(song)
-                pitches = np.asarray([MODULE_PITCHES.get(p, p) for p in notes.pitches.tolist()])
-                yield DrumRoll.from_notes(replace(notes, pitches=pitches), song.grid)
-
-
-if __name__ == "__main__":
-    credit = (
-        "Measured from the Groove MIDI Dataset v1.0.0, train split, takes in 4/4. Jon Gillick, Adam Roberts, Jesse Engel, "
-        "Douglas Eck, David Bamman: Learning to Groove with Inverse Sequence Transformations, ICML 2019. Dataset made "
-        "available by Google LLC under CC BY 4.0, https://creativecommons.org/licenses/by/4.0/. Reduced to means and spreads."
-    )
-    tables = json.dumps({"credit": credit, "tables": measure_feel(_takes(sys.argv[1]))}, indent=1)
-    write_atomic(TABLE, (tables + "\n").encode())
+def _shipped() -> FeelNet:
+    with one_thread():
+        return load_feel()

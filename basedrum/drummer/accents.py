@@ -1,0 +1,55 @@
+"""The bass's dynamics, as a drummer leans on them: quiet where it is quiet, a kick and a crash where it leans in.
+
+Conventions: (T,) arrays over the steps of the song's grid, whole measures of 16. `accents` hold the velocity 1..127 of the
+bass note that starts at a step, 0 where none does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from basedrum.music.grid import STEPS_PER_MEASURE, Grid
+from basedrum.music.kit import CRASH, KICK, NUM_VOICES
+from basedrum.music.notes import Notes
+
+SAYS_NOTHING = 4.0  # standard deviation of the bass's velocities below which it has no dynamics
+FEWEST_NOTES = 8
+CURVE_LEAN, ACCENT_LEAN = 0.8, 0.8  # of the bass's louder or softer, as a power
+LEAST, MOST = 0.5, 1.5
+ACCENTED = (KICK, CRASH)
+
+
+def bass_accents(notes: Notes, grid: Grid) -> np.ndarray:
+    """Return (T,) float: the velocity of the loudest bass note that starts at each step of `grid`, 0 where none does."""
+    accents = np.zeros(grid.num_measures * STEPS_PER_MEASURE)
+    np.maximum.at(accents, grid.cells_at(notes.start_ticks), notes.velocities)
+    return accents
+
+
+def lean(accents: np.ndarray) -> np.ndarray:
+    """Return factors (T, 12) by which velocities lean on the bass; all 1 where the bass has no dynamics.
+
+    All voices follow the bass's loudness over the bars, against its median; kick and crash also its single accents, against
+    that curve.
+    """
+    factors = np.ones((len(accents), NUM_VOICES))
+    played = np.flatnonzero(accents)
+    if len(played) < FEWEST_NOTES or accents[played].std() < SAYS_NOTHING:
+        return factors
+    curve = _curve(accents, played)
+    factors *= (curve / np.median(accents[played]))[:, None] ** CURVE_LEAN
+    factors[played[:, None], ACCENTED] *= (accents[played] / curve[played])[:, None] ** ACCENT_LEAN
+    return np.clip(factors, LEAST, MOST)
+
+
+def _curve(accents: np.ndarray, played: np.ndarray) -> np.ndarray:
+    """The bass's loudness (T,): the mean of each measure, smoothed over its neighbours; held where the bass rests."""
+    measure = played // STEPS_PER_MEASURE
+    num_measures = len(accents) // STEPS_PER_MEASURE
+    count = np.bincount(measure, minlength=num_measures)
+    heard = np.flatnonzero(count)
+    means = np.bincount(measure, accents[played], num_measures)[heard] / count[heard]
+    padded = np.pad(np.interp(np.arange(num_measures), heard, means), 1, mode="edge")
+    smooth = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+    middles = np.arange(num_measures) * STEPS_PER_MEASURE + STEPS_PER_MEASURE / 2
+    return np.interp(np.arange(len(accents)) + 0.5, middles, smooth)
