@@ -230,7 +230,7 @@ def _boxes(
 
 def _shade(colour: str, velocity: float) -> tuple[float, float, float]:
     """The colour at full strength for velocity 127, paler for quieter hits, never white."""
-    strength = 0.18 + 0.82 * (min(float(velocity), 127.0) / 127.0) ** 1.5
+    strength = 0.25 + 0.75 * (min(float(velocity), 127.0) / 127.0) ** 1.2
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     return tuple(1 - strength * (1 - c) for c in channels)
 
