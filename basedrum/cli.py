@@ -113,6 +113,7 @@ def _generate(options: argparse.Namespace) -> int:
         fills=options.fills,
         humanize=options.humanize,
         bars=options.bars,
+        rests=options.rests,
         swing=options.swing,
         kit=options.kit,
         on_written=_tell,

@@ -112,6 +112,13 @@ def _generate_options(verbs) -> None:
         help="0 flat and on the grid .. 1 the full spread of human drummers (default: 0.7)",
     )
     parser.add_argument(
+        "--rests",
+        choices=("play", "rest"),
+        default="play",
+        help="where only the bass rests: play goes on with what it played last, rest rests too; where the whole band rests the "
+        "drums always do (default: play)",
+    )
+    parser.add_argument(
         "--swing",
         type=_swing,
         default=None,

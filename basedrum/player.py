@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_MEASURES = 2_500  # of 12,000 songs of several collections the longest had 1,656; a bar takes a millisecond
 MAX_SEED = 2**63 - 1
+RESTS = ("play", "rest")
 
 
 class Drummer:
@@ -62,6 +63,7 @@ class Drummer:
         humanize: float = 0.7,
         kit: str | os.PathLike = "gm",
         bars: tuple[int | None, int | None] | None = None,
+        rests: str = "play",
         swing: float | None = None,
     ) -> PlayedSong:
         """Play drums to the bass line of a whole song; same song, seed and options, same drums.
@@ -78,6 +80,8 @@ class Drummer:
                 file of voice = note.
             bars: play only these anew, first and last (from 1, both included; None: to the song's end) of a song that has
                 drums already, in the same kit; those of the other bars stay as they are, and the new ones go on from them.
+            rests: where only the bass rests, "play" goes on, hearing the last four bars of it (in an intro the four to come),
+                "rest" rests as well. Where the whole band rests the drummer always does.
             swing: long to short of the drums' eighths, 1 straight to 3; None swings as the bass does, section by section.
 
         Raises:
@@ -99,7 +103,7 @@ class Drummer:
         from basedrum.music.rolls import BassRoll
         from basedrum.music.swing import lay_song
 
-        _check(seed, temperature, density, fills, humanize, swing)
+        _check(seed, temperature, density, fills, humanize, swing, rests)
         kit_map = read_kit(kit)
         wishes = {"temperature": temperature, "density": density, "style": style}
         state = self.model.new_song(seed, **wishes)
@@ -113,18 +117,19 @@ class Drummer:
         bass = find_bass(song, bass_track)
         pitched = [track.notes for track in song.tracks if not track.is_drum]
         heard_grid, grid = lay_song(bass.notes, Notes.join(pitched), song.grid, swing)
-        sounding = sounding_measures([bass.notes, *pitched], heard_grid)
+        sounding = sounding_measures([bass.notes, *(pitched if rests == "play" else ())], heard_grid)
+        start = min(int(part.start_ticks.min()) for part in [bass.notes, *pitched])
         heard = BassRoll.from_notes(bass.notes, heard_grid)
         span, old = None, None
         if bars is not None:
             span, old = _span(bars, song), _drums_of(song, grid, kit_map)
         with one_thread():
             if span is None:
-                hits = play_song(state, heard, grid, sounding, self.model.lookahead)
+                hits = play_song(state, heard, grid, sounding, self.model.lookahead, start)
             else:
                 measures = np.flatnonzero((span[0] <= grid.bars) & (grid.bars <= span[1]))
                 first, last = int(measures[0]), int(measures[-1])
-                hits = redo_song(state, heard, grid, sounding, old.to_kit(), first, last, self.model.lookahead)
+                hits = redo_song(state, heard, grid, sounding, old.to_kit(), first, last, self.model.lookahead, start)
         drums = with_feel(hits, grid, seed, humanize, style, bass_accents(bass.notes, grid))
         if span is not None:
             steps = slice(first * STEPS_PER_MEASURE, (last + 1) * STEPS_PER_MEASURE)
@@ -132,7 +137,9 @@ class Drummer:
         return PlayedSong(song, bass, drums, seed, kit_map, span, grid=grid)
 
 
-def _check(seed: int, temperature: float, density: float | None, fills: float, humanize: float, swing: float | None) -> None:
+def _check(
+    seed: int, temperature: float, density: float | None, fills: float, humanize: float, swing: float | None, rests: str
+) -> None:
     """Raise ConfigError where an option of `Drummer.play` is out of its range."""
     if not 0 <= seed <= MAX_SEED:
         raise ConfigError(f"seed {seed}: out of range, give a whole number from 0 to 2^63 - 1")
@@ -146,6 +153,8 @@ def _check(seed: int, temperature: float, density: float | None, fills: float, h
         raise ConfigError(f"humanize {humanize:g}: out of range, give a number from 0 to 1")
     if swing is not None and not 1 <= swing <= 3:
         raise ConfigError(f"swing {swing:g}: out of range, give long to short from 1 (straight) to 3, or None")
+    if rests not in RESTS:
+        raise ConfigError(f"rests {printable(rests)}: unknown, give one of {', '.join(RESTS)}")
 
 
 def _span(bars: tuple[int | None, int | None], song: Song) -> tuple[int, int]:

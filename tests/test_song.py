@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from basedrum.drummer.song import heard_measures, phrase_windows, play_song, sounding_measures
+from basedrum.drummer.song import first_full_bar, heard_measures, in_threes, phrase_windows, play_song, sounding_measures
 from basedrum.music.grid import Grid
-from basedrum.music.kit import CLOSED_HAT, KICK
+from basedrum.music.kit import CLOSED_HAT, KICK, SNARE
 from basedrum.music.notes import Notes
-from basedrum.music.rolls import BassRoll
+from basedrum.music.rolls import BassRoll, active_steps
+from basedrum.music.swing import lay_out
 
 QUARTER = 480
 BAR = 4 * QUARTER
@@ -134,18 +135,18 @@ def test_short_bars_stay_short():
     bass = BassRoll.from_notes(Notes(starts, starts + 100, np.full(12, 40), np.full(12, 90)), grid)
     state = Recorder()
     hits = play_song(state, bass, grid, np.ones(4, bool))
-    assert state.calls[0][2] == [12] * 4
+    assert state.calls[0][2] == [16] * 4, "three beats of a whole bar"
     assert not hits.reshape(4, 16, 12)[:, 12:].any()
     assert hits.reshape(4, 16, 12)[:, :12, CLOSED_HAT].all()
 
 
 def test_a_long_bar_heard_in_a_short_one_is_cut():
-    grid = Grid(QUARTER, 4 * BAR + 4 * 3 * QUARTER, time_signatures=((0, 4, 4), (4 * BAR, 3, 4)))
+    grid = Grid(QUARTER, 4 * BAR + 4 * 14 * 120, time_signatures=((0, 4, 4), (4 * BAR, 7, 8)))
     starts = np.arange(16) * QUARTER
     bass = BassRoll.from_notes(Notes(starts, starts + 100, np.full(16, 40), np.full(16, 90)), grid)
     state = Recorder()
     play_song(state, bass, grid, np.ones(8, bool))
-    assert not state.calls[1][0].reshape(2, 4, 16, 72)[:, :, 12:].any()
+    assert not state.calls[1][0].reshape(2, 4, 16, 72)[:, :, 14:].any()
 
 
 def test_no_hit_at_or_after_the_last_tick():
@@ -185,3 +186,99 @@ def test_a_measure_sounds_while_a_note_is_held():
     stab = part((6 * BAR - 5, 6 * BAR + 200))  # an early first beat belongs to the bar it means
     assert np.flatnonzero(sounding_measures([held, stab], grid)).tolist() == [1, 2, 6]
     assert not sounding_measures([], grid).any()
+
+
+class Rock:
+    """One bar of rock for ever: kick on one and three, snare on two and four, hats on the eighths."""
+
+    def play(self, bass, qpm, measure_steps, previous, index):
+        hits = np.zeros((4, 16, 12), bool)
+        hits[:, [0, 8], KICK] = hits[:, [4, 12], SNARE] = hits[:, ::2, CLOSED_HAT] = True
+        return hits.reshape(64, 12)
+
+
+def rock_in(numerator, denominator, num_bars=8):
+    """What becomes of it in a metre: kick and snare of the bars, as text, a letter a step."""
+    plain = Grid(QUARTER, num_bars * BAR * numerator // denominator, time_signatures=((0, numerator, denominator),))
+    grid = lay_out(plain)
+    starts = plain.measure_ticks[plain.starts_bar].astype(int)
+    bass = BassRoll.from_notes(Notes(starts, starts + 100, np.full(len(starts), 40), np.full(len(starts), 90)), grid)
+    hits = play_song(Rock(), bass, grid, np.ones(grid.num_measures, bool))
+    letters = np.where(hits[:, KICK], "k", np.where(hits[:, SNARE], "s", "."))[active_steps(grid.measure_steps)]
+    bars = np.array_split(letters, num_bars)
+    assert all(len(bar) == len(bars[0]) for bar in bars)
+    return sorted({"".join(bar) for bar in bars})
+
+
+@pytest.mark.parametrize(
+    ("metre", "bars"),
+    [
+        ((4, 4), ["k...s...k...s..."]),
+        ((2, 4), ["k...s..."]),
+        ((3, 4), ["k...s...s..."]),
+        ((5, 4), ["k...s...k...s...s..."]),
+        ((6, 4), ["k...s...k...s...k...s..."]),
+        ((7, 4), ["k...s...k...s...k...s...k..."]),
+        ((7, 8), ["k...s...k...s."]),
+        ((6, 8), ["k...s..."]),
+        ((9, 8), ["k...s...s..."]),
+        ((12, 8), ["k...s...k...s..."]),
+        ((1, 4), ["k...", "s..."]),
+    ],
+)
+def test_every_metre_has_its_one_and_its_backbeat(metre, bars):
+    assert rock_in(*metre) == bars
+
+
+@pytest.mark.parametrize("metre", [(3, 4), (6, 8), (12, 8), (5, 4), (7, 8), (6, 4), (9, 8), (11, 8), (2, 4), (5, 16), (13, 8)])
+def test_a_drummer_who_plays_every_step_fills_every_bar(metre):
+    num_bars = 9
+    plain = Grid(QUARTER, num_bars * BAR * metre[0] // metre[1] - 3, time_signatures=((0, *metre),))
+    grid = lay_out(plain)
+    bass = BassRoll.empty(grid.num_measures * 16)
+    hits = play_song(Recorder(), bass, grid, np.ones(grid.num_measures, bool))[:, CLOSED_HAT]
+    played = hits.reshape(-1, 16)
+    assert (played.sum(axis=1) <= grid.measure_steps).all() and played[grid.measure_steps >= 4].any(axis=1).all()
+    assert played[np.flatnonzero(grid.starts_bar), 0].all(), "every bar's one"
+
+
+def test_ternary_hits_leave_the_middle_of_the_beat_unless_the_bass_is_there():
+    hits = np.zeros((2, 16, 12), bool)
+    hits[:, [0, 2, 6], CLOSED_HAT] = True
+    bass = np.zeros((2, 16), bool)
+    bass[:, 6] = True
+    moved = in_threes(hits, bass, np.array([True, False]))
+    assert np.flatnonzero(moved[0, :, CLOSED_HAT]).tolist() == [0, 3, 6]
+    assert np.flatnonzero(moved[1, :, CLOSED_HAT]).tolist() == [0, 2, 6]
+
+
+def test_a_pickup_is_played_from_its_first_note_and_phrases_begin_behind_it():
+    bass, grid = song(range(10))
+    state = Recorder()
+    hits = play_song(state, bass, grid, np.ones(10, bool), start_tick=3 * QUARTER)
+    assert [heard(c) for c in state.calls] == [[1, 2, 3, 4], [5, 6, 7, 8], [6, 7, 8, 9], [1, 2, 3, 0]]
+    assert [c[3] is None for c in state.calls] == [True, False, False, True]
+    assert np.flatnonzero(hits[:16].any(axis=1)).tolist() == [12, 13, 14, 15]
+    assert hits[16:, CLOSED_HAT].all()
+
+
+def test_a_first_note_in_the_first_half_of_its_bar_is_no_pickup():
+    grid = Grid(QUARTER, 4 * BAR)
+    assert [first_full_bar(grid, tick) for tick in (0, QUARTER, 2 * QUARTER, 3 * QUARTER, BAR, 4 * BAR - 1)] == [
+        0,
+        0,
+        1,
+        1,
+        0,
+        0,
+    ]
+    assert first_full_bar(Grid(QUARTER, 3 * BAR, time_signatures=((0, 6, 8),)), 3 * 240) == 1
+    assert first_full_bar(grid, None) == 0
+
+
+def test_pairs_of_short_bars_begin_behind_the_pickup():
+    grid = Grid(QUARTER, 9 * 960, time_signatures=((0, 2, 4),))
+    bass = BassRoll.empty(grid.num_measures * 16)
+    hits = play_song(Rock(), bass, grid, np.ones(9, bool), start_tick=QUARTER).reshape(9, 16, 12)
+    assert hits[1:, 0, KICK].all() and hits[1:, 4, SNARE].all()
+    assert not hits[0, :4].any()

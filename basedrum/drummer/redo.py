@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from basedrum.drummer.song import PhrasePlayer, play_song
+from basedrum.drummer.song import PhrasePlayer, first_full_bar, play_song
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE, Grid
-from basedrum.music.kit import NUM_VOICES
+from basedrum.music.metre import common_time
 from basedrum.music.rolls import BassRoll
 
 
@@ -28,24 +28,30 @@ def redo_song(
     first: int,
     last: int,
     lookahead: int = 0,
+    start_tick: int | None = None,
 ) -> np.ndarray:
     """Return hits (M * 16, 12) bool: `kept`, but measures `first` to `last` (from 0, both included) played anew.
 
     Args:
         kept: (M * 16, 12) bool, the drums the song has.
-        state, bass, grid, sounding, lookahead: as for `play_song`.
+        state, bass, grid, sounding, lookahead, start_tick: as for `play_song`.
     """
-    where = np.flatnonzero(sounding)
-    if not len(where):
-        return kept
-    stop = first + -(-(last + 1 - first) // MEASURES_PER_PHRASE) * MEASURES_PER_PHRASE
-    stop = min(stop, int(where[-1]) + 1)
-    start = max(min(first, stop - MEASURES_PER_PHRASE), int(where[0]))
+    bars = common_time(grid, first_full_bar(grid, start_tick))
     measure = np.arange(grid.num_measures)
-    begun = Begun(state, _before(kept, first), max(0, first - int(where[0])) // MEASURES_PER_PHRASE)
-    new = play_song(begun, bass, grid, sounding & (start <= measure) & (measure < stop), lookahead)
-    inside = np.repeat((first <= measure) & (measure <= last), STEPS_PER_MEASURE)
-    return np.where(inside[:, None], new, kept)
+    is_new = (first <= measure) & (measure <= last)
+    in_span = bars.sounding(is_new)
+    where = np.flatnonzero(bars.sounding(np.asarray(sounding, bool)))
+    if not len(where) or not in_span.any():
+        return kept
+    begin, end = np.flatnonzero(in_span)[[0, -1]].tolist()
+    stop = begin + -(-(end + 1 - begin) // MEASURES_PER_PHRASE) * MEASURES_PER_PHRASE
+    stop = min(stop, int(where[-1]) + 1)
+    start = max(min(begin, stop - MEASURES_PER_PHRASE), int(where[0]))
+    cells = bars.played[start:stop]
+    asked = np.isin(measure, cells[cells >= 0] // STEPS_PER_MEASURE)
+    begun = Begun(state, _before(bars.gather(kept), begin), max(0, begin - int(where[0])) // MEASURES_PER_PHRASE)
+    new = play_song(begun, bass, grid, sounding & asked, lookahead, start_tick)
+    return np.where(np.repeat(is_new, STEPS_PER_MEASURE)[:, None], new, kept)
 
 
 class Begun:
@@ -63,9 +69,8 @@ class Begun:
 
 
 def _before(kept: np.ndarray, first: int) -> np.ndarray | None:
-    """Return the four measures before `first`, (64, 12); where there are fewer, those there are go round."""
+    """Return the four measures of `kept` (N, 16, 12) before `first`, (64, 12); where there are fewer, they go round."""
     count = min(first, MEASURES_PER_PHRASE)
     if not count:
         return None
-    measures = first - count + np.arange(-MEASURES_PER_PHRASE, 0) % count
-    return kept.reshape(-1, STEPS_PER_MEASURE, NUM_VOICES)[measures].reshape(STEPS_PER_PHRASE, NUM_VOICES)
+    return kept[first - count + np.arange(-MEASURES_PER_PHRASE, 0) % count].reshape(STEPS_PER_PHRASE, -1)

@@ -22,6 +22,7 @@ import numpy as np
 
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_BEAT, STEPS_PER_MEASURE, STEPS_PER_PHRASE, Grid
 from basedrum.music.kit import NUM_VOICES
+from basedrum.music.metre import common_time
 from basedrum.music.notes import Notes
 from basedrum.music.rolls import BassRoll, active_steps
 
@@ -39,38 +40,63 @@ class PhrasePlayer(Protocol):
         """
 
 
-def play_song(state: PhrasePlayer, bass: BassRoll, grid: Grid, sounding: np.ndarray, lookahead: int = 0) -> np.ndarray:
+def play_song(
+    state: PhrasePlayer, bass: BassRoll, grid: Grid, sounding: np.ndarray, lookahead: int = 0, start_tick: int | None = None
+) -> np.ndarray:
     """Return the drums of a whole song as hits (M * 16, 12) bool, none on an inactive step nor at or after `grid.end_tick`.
 
     Args:
         bass: the whole song's bass, M * 16 steps.
         sounding: (M,) bool, whether any pitched part sounds in the measure (see `sounding_measures`).
         lookahead: 0 answers a phrase from its own bass, 1 from the bass of the phrase before.
+        start_tick: where the band begins. If that is a pickup, no hit comes before it and phrases begin with the next bar.
     """
     num_measures = grid.num_measures
     if bass.num_steps != num_measures * STEPS_PER_MEASURE or len(sounding) != num_measures:
         raise ValueError(f"bass of {bass.num_steps} steps and {len(sounding)} measures do not fit {num_measures} measures")
-    cells = bass.to_array().reshape(2, num_measures, STEPS_PER_MEASURE, -1)
+    sounding = np.asarray(sounding, bool)
+    first_bar = first_full_bar(grid, start_tick)
+    bars = common_time(grid, first_bar)
+    is_played = bars.sounding(sounding)
+    first = int(np.searchsorted(grid.bars[bars.measures], first_bar))
+    cells = np.stack([bars.gather(bass.onset), bars.gather(bass.sustain)])
     source = heard_measures(cells.any(axis=(0, 2, 3)))
-    hits = np.zeros((num_measures, STEPS_PER_MEASURE, NUM_VOICES), bool)
-    tempo = grid.measure_qpm
+    hits = np.zeros((len(bars.steps), STEPS_PER_MEASURE, NUM_VOICES), bool)
+    tempo = grid.measure_qpm[bars.measures]
     previous, heard_before = None, None
-    for index, (window, num_new) in enumerate(phrase_windows(sounding)):
+    for index, (window, num_new) in enumerate(phrase_windows(is_played, first)):
         new = window[MEASURES_PER_PHRASE - num_new :]
+        if window[-1] < first:  # the pickup, the last to be played: nothing was before it
+            previous, heard_before = None, None
         heard = window if lookahead == 0 or heard_before is None else heard_before
         heard_before = window
-        if not sounding[new].any():
+        if not is_played[new].any():
             continue  # the whole band rests; the next phrase still follows the drums before the rest
-        steps = grid.measure_steps[window]
+        steps = bars.steps[window]
         active = active_steps(steps)
         phrase = cells[:, source[heard]].reshape(2, STEPS_PER_PHRASE, -1) & active[:, None]
         qpm = float(tempo[window[0]])
         previous = np.asarray(state.play(phrase, qpm, steps, previous, index), bool) & active[:, None]
         hits[new] = previous.reshape(MEASURES_PER_PHRASE, STEPS_PER_MEASURE, NUM_VOICES)[-num_new:]
-    hits &= np.asarray(sounding, bool)[:, None, None]
-    hits = in_threes(hits, cells[0].any(axis=2), grid.is_ternary)
+    hits = bars.scatter(hits, num_measures).reshape(num_measures, STEPS_PER_MEASURE, NUM_VOICES)
+    hits &= sounding[:, None, None]
+    hits = in_threes(hits, bass.hits.reshape(num_measures, -1), grid.is_ternary)
     step_ticks = grid.tick_at(np.arange(num_measures)[:, None], np.arange(STEPS_PER_MEASURE))
-    return (hits & (step_ticks < grid.end_tick)[..., None]).reshape(-1, NUM_VOICES)
+    is_open = step_ticks < grid.end_tick
+    if first_bar:
+        is_open &= step_ticks > start_tick - grid.ticks_per_step
+    return (hits & is_open[..., None]).reshape(-1, NUM_VOICES)
+
+
+def first_full_bar(grid: Grid, start_tick: int | None) -> int:
+    """Return the bar, from 0, with which phrases begin: the one after a pickup, which begins in the second half of its bar."""
+    if start_tick is None:
+        return 0
+    measure, _, _ = grid.locate(np.asarray([start_tick]))
+    bar = int(grid.bars[measure[0]])
+    starts = np.append(grid.measure_ticks[grid.starts_bar], grid.last_tick)
+    is_pickup = start_tick - starts[bar] >= (starts[bar + 1] - starts[bar]) / 2 - grid.ticks_per_step / 4
+    return bar + 1 if is_pickup and bar + 2 < len(starts) else 0
 
 
 def in_threes(hits: np.ndarray, bass_hits: np.ndarray, is_ternary: np.ndarray) -> np.ndarray:
@@ -86,20 +112,25 @@ def in_threes(hits: np.ndarray, bass_hits: np.ndarray, is_ternary: np.ndarray) -
     return hits
 
 
-def phrase_windows(sounding: np.ndarray) -> list[tuple[np.ndarray, int]]:
+def phrase_windows(sounding: np.ndarray, first: int = 0) -> list[tuple[np.ndarray, int]]:
     """Return (window, num_new) per phrase: the four measures played, of which the last num_new (1..4) are kept.
 
     The windows cover the song from its first to its last measure with sound; a song shorter than four measures goes round.
+    What sounds before measure `first`, a pickup, comes last, as the end of a phrase that goes on with the first measures.
     """
     where = np.flatnonzero(sounding)
+    pickup, where = where[where < first][-MEASURES_PER_PHRASE + 1 :], where[where >= first]
     if not len(where):
         return []
-    first, length = int(where[0]), int(where[-1] - where[0]) + 1
+    begin, length = int(where[0]), int(where[-1] - where[0]) + 1
     windows = []
     for start in range(0, length, MEASURES_PER_PHRASE):
         end = min(start + MEASURES_PER_PHRASE, length)
-        window = first + np.arange(end - MEASURES_PER_PHRASE, end) % length
+        window = begin + np.arange(end - MEASURES_PER_PHRASE, end) % length
         windows.append((window, end - start))
+    if len(pickup):
+        after = begin + np.arange(MEASURES_PER_PHRASE - len(pickup)) % length
+        windows.append((np.concatenate([after, pickup]), len(pickup)))
     return windows
 
 
