@@ -333,7 +333,7 @@ def test_fills_come_where_phrases_end(tmp_path, monkeypatch):
 
     def with_roll(self, *heard):
         hits = play(self, *heard)
-        hits[60 : 61 + self.seed % 4, HIGH_TOM] = True
+        hits[56 : 57 + self.seed % 4, HIGH_TOM] = True
         return hits
 
     monkeypatch.setattr(FakeState, "play", with_roll)
