@@ -1,8 +1,8 @@
 """The Groove MIDI Dataset as takes on our grid: what human drummers played, how hard, and how early or late.
 
-Where the second of each pair of eighths or sixteenths comes late all through, the beat is bent before the take is laid on
-the grid, so that swung notes fall on steps. Swing so becomes a number of the take, and what is left of the time is feel: how
-far a hit lies from the pulse of the moment, which drifts against the click as drummers do.
+Where the second of each pair of eighths or sixteenths comes late all through, the take is laid on a grid that swings as it
+does. Swing so becomes a number of the take, and what is left of the time is feel: how far a hit lies from the pulse of the
+moment, which drifts against the click as drummers do.
 
 Conventions: arrays are (T, 12) over the sixteenths of whole measures of 16 (see `music.grid`) and the voices of the kit.
 
@@ -18,6 +18,7 @@ import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from basedrum.music import kit
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
 from basedrum.music.rolls import DrumRoll
+from basedrum.music.swing import Swing, is_compound, lay_out
 
 CREDIT = (
     "Groove MIDI Dataset v1.0.0: Jon Gillick, Adam Roberts, Jesse Engel, Douglas Eck, David Bamman, Learning to Groove with "
@@ -38,9 +40,8 @@ LISTING = "groove/info.csv"
 MODULE_PITCHES = {22: 42, 26: 46, 58: 43}  # the Roland TD-11's closed and open hat edge and low tom rim, as General MIDI
 PULSE_STEPS = 8  # the pulse of the moment is the median offset of the hits as many steps before and after
 FARTHEST = 0.35  # steps from the pulse; what lies farther is a triplet, a thirty-second or a flam, and no timing of ours
-SWING_GAIN = 0.8  # a take swings where bending it leaves less than this share of the distances to the grid
-EARLY = 0.04  # beats
-FOURTH_STEP_FROM = 0.625  # swing from which on an off-beat is the fourth step of its beat
+SWING_GAIN = 0.8  # a take swings where swung steps leave less than this share of the distances to even ones
+EVEN = (1, 0.5)
 FEWEST_HITS = 16  # shorter takes are not asked whether they swing
 
 
@@ -51,11 +52,11 @@ class Take:
     Attributes:
         name: the dataset's id; split: train, validation or test; style: the first part of the dataset's ("rock");
             drummer: who played it; qpm: its tempo.
-        swing: (pair, ratio): the second half of each pair of eighths (2) or sixteenths (1) began at this share of the pair
-            before it was bent; (1, 0.5) is even.
+        swing: (pair, ratio): the second half of each pair of eighths (2) or sixteenths (1) begins at this share of the pair
+            all through; (1, 0.5) is even.
         velocities: (T, 12) uint8, 0 where no hit; offsets: (T, 12) float32, steps from the pulse of the moment, positive
             is late, NaN where there is no hit or it lies too far off to be feel.
-        grid: the bars of the take.
+        grid: the bars of the take, swung beats and compound bars laid on steps (`music.swing`).
     """
 
     name: str
@@ -102,20 +103,22 @@ def read_take(data: bytes, row: dict[str, str]) -> Take | None:
         return None
     pitches = np.asarray([MODULE_PITCHES.get(pitch, pitch) for pitch in notes.pitches.tolist()])
     beats = notes.start_ticks / song.grid.ticks_per_quarter
-    swing = find_swing(beats) if len(notes) >= FEWEST_HITS else (1, 0.5)
-    ticks = np.round(evened(beats, swing) * song.grid.ticks_per_quarter).astype(np.int64)
-    even = replace(notes, start_ticks=ticks, end_ticks=np.maximum(notes.end_ticks, ticks), pitches=pitches)
-    velocities, offsets = _folded(even, song.grid)
+    compound = any(is_compound(*metre) for _, *metre in song.grid.time_signatures)
+    pair, ratio = EVEN if compound or len(notes) < FEWEST_HITS else find_swing(beats)
+    swing = Swing.straight(song.grid.num_measures)
+    (swing.eighths if pair == 2 else swing.sixteenths)[:] = ratio
+    grid = lay_out(song.grid, swing)
+    velocities, offsets = _folded(replace(notes, pitches=pitches), grid)
     return Take(
         name=row["id"],
         split=row["split"],
         style=row["style"].split("/")[0],
         drummer=row["drummer"],
-        qpm=float(song.grid.qpm_at(np.zeros(1))[0]),
-        swing=swing,
+        qpm=float(grid.measure_qpm[0]),
+        swing=(pair, ratio),
         velocities=velocities,
         offsets=around_pulse(offsets),
-        grid=song.grid,
+        grid=grid,
     )
 
 
@@ -135,44 +138,28 @@ def around_pulse(offsets: np.ndarray) -> np.ndarray:
 
 
 def find_swing(beats: np.ndarray) -> tuple[int, float]:
-    """Return the swing (pair, ratio) that brings onsets, in quarters, nearest to a grid of sixteenths.
+    """Return the swing (pair, ratio) whose steps lie nearest to onsets, in quarters; (1, 0.5) if none is clearly nearer.
 
-    The onsets may all be early or late together. A swing must leave less than `SWING_GAIN` of the even grid's distances.
+    The onsets may all be early or late together. A swing must leave less than `SWING_GAIN` of the even steps' distances.
     """
-    even = _distance(beats)
-    options = [(_distance(evened(beats, (pair, ratio))), pair, ratio) for pair, ratio in _SWINGS]
-    best, pair, ratio = min(options)
-    return (pair, ratio) if best < SWING_GAIN * even else (1, 0.5)
+    counts = np.bincount((beats % 1 * PLACES + 0.5).astype(int) % PLACES, minlength=PLACES)
+    distances = (_distances() @ counts).min(axis=1)
+    best = int(distances.argmin())
+    return SWINGS[best] if distances[best] < SWING_GAIN * distances[0] else EVEN
 
 
-_SWINGS = [(pair, round(float(ratio), 2)) for pair in (2, 1) for ratio in np.arange(0.54, 0.721, 0.02)]
+PLACES = 120  # in a beat
+SWINGS = [EVEN, *((pair, round(float(ratio), 2)) for pair in (2, 1) for ratio in np.arange(0.54, 0.721, 0.02))]
 
 
-def evened(beats: np.ndarray, swing: tuple[int, float]) -> np.ndarray:
-    """Return onsets, in quarters, bent so that what a swing (pair, ratio) plays falls on sixteenths.
-
-    Of swung eighths the second is the fourth step of its beat from a ratio of .625 on (the first triplet is then the second
-    step), below it the third step: as songs are laid on the grid (`music.swing`). Swung sixteenths become even.
-    """
-    pair, ratio = swing
-    if ratio == 0.5:
-        return beats
-    beat, within = np.divmod(beats + EARLY, 1.0)  # a hit a little before the beat belongs to it
-    if pair == 1:
-        own = (0, ratio / 2, 0.5, 0.5 + ratio / 2, 1)
-        steps = (0, 1, 2, 3, 4)
-    else:
-        own = (0, ratio / 2, ratio, 1)
-        steps = (0, 1, 3, 4) if ratio >= FOURTH_STEP_FROM else (0, 1, 2, 4)
-    within -= EARLY
-    return beat + np.where(within < 0, within, np.interp(within, own, steps) / 4)
-
-
-def _distance(beats: np.ndarray) -> float:
-    """The mean distance of onsets from the nearest sixteenth, in steps, once their common lateness is taken off."""
-    late = (beats * 4 + 0.5) % 1 - 0.5
-    middle = np.angle(np.exp(2j * np.pi * late).sum()) / (2 * np.pi)
-    return float(np.abs((late - middle + 0.5) % 1 - 0.5).mean())
+@cache
+def _distances() -> np.ndarray:
+    """(swings, latenesses, places): how far each place in a beat is from the steps of a swing that comes so late."""
+    late = np.arange(-8, 9)[:, None, None] / PLACES  # up to a fifteenth of a beat
+    place = (np.arange(PLACES) / PLACES - late)[..., 0, :, None] % 1
+    eighths, sixteenths = ((lambda r: (0, r / 2, r, 1)), (lambda r: (0, r / 2, 0.5, 0.5 + r / 2, 1)))
+    steps = [np.asarray(eighths(ratio) if pair == 2 else sixteenths(ratio)) for pair, ratio in SWINGS]
+    return np.stack([np.abs(place - own).min(axis=-1) for own in steps])
 
 
 def _folded(notes: Notes, grid: Grid) -> tuple[np.ndarray, np.ndarray]:

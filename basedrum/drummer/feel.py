@@ -99,7 +99,7 @@ def expect(hits: np.ndarray, grid: Grid, style: str | None, network: FeelNet) ->
     there = active_steps(grid.measure_steps)
     name = LIKE.get(style, style)
     told = 1 + network.config.styles.index(name) if name in network.config.styles else 0
-    qpm = np.repeat(grid.qpm_at(grid.measure_ticks), grid.measure_steps)
+    qpm = np.repeat(grid.measure_qpm, grid.measure_steps)
     rows = torch.from_numpy(step_rows(hits[there], grid, qpm))[None]
     quantiles = network(rows, torch.tensor([told]))[0].permute(0, 3, 1, 2).double().numpy()  # (2, N, V, Q)
     step, voice = np.nonzero(hits[there])
