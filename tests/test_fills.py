@@ -55,14 +55,15 @@ def test_none_leaves_the_groove_and_the_kick_that_plays_with_the_bass():
 
 
 def test_only_chosen_bars_are_calmed_and_a_fill_in_the_middle_too():
+    calm = bars_of(without_fills(phrase(BAR, FILL, BAR, BIG), FOUR, np.asarray([True, True, True, False])))
+    assert not calm[1][:, kit.HIGH_TOM].any() and calm[3][:, kit.LOW_TOM].any()
+
+
+def test_what_two_bars_play_is_the_groove_until_the_phrase_s_end_is_calmed():
     hits = phrase(BAR, FILL, BAR, FILL)
-    calm = bars_of(without_fills(hits, FOUR, np.asarray([True, True, True, False])))
-    assert not calm[1][:, kit.HIGH_TOM].any() and calm[3][:, kit.HIGH_TOM].any()
-
-
-def test_a_pattern_of_two_bars_is_no_fill():
-    hits = phrase(FILL, BAR, FILL, BAR)
     assert np.array_equal(without_fills(hits, FOUR, np.asarray([True, True, True, False])), hits)
+    calm = without_fills(hits, FOUR, np.ones(4, bool))
+    assert not calm[:, kit.HIGH_TOM].any() and calm[:, kit.CLOSED_HAT].sum() == 32
 
 
 def test_the_groove_is_that_of_the_bar_most_alike():

@@ -60,20 +60,19 @@ class FillingPlayer:
 def without_fills(hits: np.ndarray, measure_steps: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Return a phrase whose `chosen` measures (4,) bool end as the groove does where they end in a fill.
 
-    The groove is the measure among the other ones but the last that is most like it until then. The kick stays: it plays
-    with the bass. The last measure, where phrases turn, takes the groove whatever it plays there.
+    The groove is the other measure that is most like it until then and adds least there. The last measure, where phrases turn,
+    takes the groove whatever it plays, the others only what no other measure has. The kick stays: it plays with the bass.
     """
-    measures, steps = hits.reshape(MEASURES_PER_PHRASE, STEPS_PER_MEASURE, -1), np.asarray(measure_steps)
-    out = measures.copy()
-    for at in np.flatnonzero(chosen):
-        others = [i for i in range(MEASURES_PER_PHRASE - 1) if i != at and steps[i] == steps[at] and measures[i].any()]
+    steps = np.asarray(measure_steps)
+    out = hits.reshape(MEASURES_PER_PHRASE, STEPS_PER_MEASURE, -1).copy()
+    last = MEASURES_PER_PHRASE - 1
+    for at in (at for at in (last, *range(last)) if chosen[at]):
+        others = [i for i in range(MEASURES_PER_PHRASE) if i != at and steps[i] == steps[at] and out[i].any()]
         end = slice(max(0, steps[at] - END_STEPS), steps[at])
-        grooves = measures[others]
-        if not others or (at < MEASURES_PER_PHRASE - 1 and not fill_weight(measures[at, end], grooves[:, end])):
+        grooves = out[others]
+        if not others or (at != last and not fill_weight(out[at, end], grooves[:, end])):
             continue
-        unlike = (measures[at, : end.start] != grooves[:, : end.start]).sum(axis=(1, 2)) + (grooves[:, end] * WEIGHTS).sum(
-            (1, 2)
-        )
+        unlike = (out[at, : end.start] != grooves[:, : end.start]).sum(axis=(1, 2)) + (grooves[:, end] * WEIGHTS).sum((1, 2))
         out[at, end][:, HANDS] = grooves[int(np.argmin(unlike)), end][:, HANDS]
     return out.reshape(hits.shape)
 
