@@ -45,12 +45,16 @@ GRID = {
 
 @dataclass(frozen=True)
 class Drummer:
-    """A generator ready to be sampled, and what its file says of it (`provenance`: data, rights, command, figures)."""
+    """A generator ready to be sampled, and what its file says of it (`provenance`: data, rights, command, figures).
+
+    `ranker` is the discriminator, where it learned to weigh the generator's answers (`basedrum.training.ranking`).
+    """
 
     name: str
     generator: nn.Module
     config: ModelConfig
     provenance: dict
+    ranker: nn.Module | None = None
 
 
 def shipped() -> list[str]:
@@ -59,9 +63,12 @@ def shipped() -> list[str]:
     return sorted(f.name.removesuffix(".safetensors") for f in files if f.name.endswith(".safetensors") and f.name != FEEL)
 
 
-def save_drummer(path: str | os.PathLike, generator: nn.Module, critic: nn.Module | None, provenance: dict) -> None:
+def save_drummer(
+    path: str | os.PathLike, generator: nn.Module, critic: nn.Module | None, provenance: dict, ranks: bool = False
+) -> None:
     """Write a release file: the generator (the averaged one), the critic if given, config, grid, kit and provenance.
 
+    `ranks` says that the critic learned to rank answers, and is to do so.
     Weights are stored in half precision: no figure of an evaluation moves, and the file is half as large.
     """
     tensors = {f"generator.{k}": v for k, v in generator.state_dict().items()}
@@ -69,7 +76,8 @@ def save_drummer(path: str | os.PathLike, generator: nn.Module, critic: nn.Modul
         tensors |= {f"critic.{k}": v for k, v in critic.state_dict().items()}
     tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
     config = dataclasses.asdict(generator.config)
-    _write(path, tensors, {"kind": "drummer", "config": config, "provenance": provenance})
+    header = {"kind": "drummer", "config": config, "provenance": provenance, "ranks": ranks and critic is not None}
+    _write(path, tensors, header)
 
 
 def load_drummer(name_or_path: str | os.PathLike = "default") -> Drummer:
@@ -82,7 +90,8 @@ def load_drummer(name_or_path: str | os.PathLike = "default") -> Drummer:
     tensors, header = _read(_find(name), "drummer")
     config = _config_of(header, name)
     generator = _filled(build_generator, config, tensors, "generator.", name)
-    return Drummer(name, generator.eval(), config, header.get("provenance", {}))
+    ranker = _filled(build_discriminator, config, tensors, "critic.", name).eval() if header.get("ranks") is True else None
+    return Drummer(name, generator.eval(), config, header.get("provenance", {}), ranker)
 
 
 def load_critic(name_or_path: str | os.PathLike) -> nn.Module:

@@ -1,6 +1,7 @@
 """A drummer as an evaluation asks it: many songs side by side, the k-th call with the k-th phrase of each.
 
-The dice of a song last from its first phrase to its last, as they do when a whole song is played.
+A run keeps its row from call to call. The dice of a song last from its first phrase to its last, as they do when a whole song
+is played.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ class RunDrummer:
         self.model, self.name, self.lookahead = model, model.name, model.lookahead
         self.song_seed: int | None = None
         self.index = 0
+        self.takes: np.ndarray | None = None
 
     def start_songs(self, num_songs: int, seed: int) -> None:
-        self.song_seed, self.index = seed, 0
+        self.song_seed, self.index, self.takes = seed, 0, None
 
     def play(
         self, bass: np.ndarray, qpm: np.ndarray, measure_steps: np.ndarray, previous: np.ndarray | None, seed: int
@@ -33,6 +35,9 @@ class RunDrummer:
             self.song_seed, self.index = None, 0
         if self.song_seed is None:
             return self.model.play(bass, qpm, measure_steps, previous, seed)
-        hits = self.model.play(bass, qpm, measure_steps, previous, self.song_seed, index=self.index)
+        takes = None if self.takes is None else self.takes[: len(bass)]
+        answer = self.model.answer(bass, qpm, measure_steps, previous, self.song_seed, index=self.index, takes=takes)
+        if self.takes is None:
+            self.takes = answer.takes
         self.index += 1
-        return hits
+        return answer.hits

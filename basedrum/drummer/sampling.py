@@ -9,7 +9,6 @@ Conventions: drums are kit hits, (64, 12) or (n, 64, 12) bool, whatever the fami
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import os
 from dataclasses import dataclass
@@ -19,15 +18,13 @@ import torch
 from torch import Tensor
 
 from basedrum.checkpoint import Drummer, load_drummer
+from basedrum.drummer.ranking import ANSWERS, STRICTNESS, draw_answers
 from basedrum.errors import ConfigError, printable
-from basedrum.models.binary import Noise, draw_song_noise, spread, vary
+from basedrum.models.binary import MEASURES_SHARE, PHRASES_SHARE, Noise, draw_song_noise, spread, vary
 from basedrum.models.condition import Condition
 from basedrum.models.families import sample
 from basedrum.music import kit
 from basedrum.music.rolls import active_steps
-
-PHRASES_SHARE = 0.85  # correlation of the dice between the phrases of a song
-MEASURES_SHARE = 1.0  # and between the measures of a phrase
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,16 @@ class Wishes:
     style: str | None = None
 
 
+@dataclass(frozen=True)
+class Answers:
+    """Answers to n phrases: hits (n, 64, 12) bool; takes (n,), the throw of the song's dice they were played with; scores (n,),
+    how real the ranker finds them (0 without one)."""
+
+    hits: np.ndarray
+    takes: np.ndarray
+    scores: np.ndarray
+
+
 class PhraseModel:
     """One loaded drummer.
 
@@ -48,10 +55,18 @@ class PhraseModel:
         styles: the names that may be wished for.
     """
 
-    def __init__(self, drummer: Drummer, phrases_share: float = PHRASES_SHARE, measures_share: float = MEASURES_SHARE) -> None:
+    def __init__(
+        self,
+        drummer: Drummer,
+        phrases_share: float = PHRASES_SHARE,
+        measures_share: float = MEASURES_SHARE,
+        answers: int = ANSWERS,
+        strictness: float = STRICTNESS,
+    ) -> None:
         self.drummer, self.phrases_share, self.measures_share = drummer, phrases_share, measures_share
-        self.name, self.config = drummer.name, drummer.config
+        self.name, self.config, self.strictness = drummer.name, drummer.config, strictness
         self.lookahead, self.styles = drummer.config.lookahead, drummer.config.styles
+        self.answers = answers if drummer.ranker is not None else 1
 
     def new_song(
         self, seed: int, *, temperature: float = 1.0, density: float | None = None, style: str | None = None
@@ -70,21 +85,50 @@ class PhraseModel:
         index: int = 0,
         wishes: Wishes | None = None,
     ) -> np.ndarray:
-        """Return hits (n, 64, 12) bool for n phrases at once.
+        """Return hits (n, 64, 12) bool for n phrases at once; see `answer`."""
+        return self.answer(bass, qpm, measure_steps, previous, seed, songs, index, wishes).hits
+
+    def answer(
+        self,
+        bass: np.ndarray,
+        qpm: np.ndarray,
+        measure_steps: np.ndarray,
+        previous: np.ndarray | None,
+        seed: int,
+        songs: np.ndarray | None = None,
+        index: int = 0,
+        wishes: Wishes | None = None,
+        takes: np.ndarray | None = None,
+    ) -> Answers:
+        """Answer n phrases at once.
 
         Args:
             bass: (n, 2, 64, 72) bool; qpm: (n,); measure_steps: (n, 4).
             previous: (n, 64, 12) bool, the drums before each phrase; None, or a phrase without any hit, is "not given".
             seed, songs, index: the dice: phrases with the same seed and the same number in `songs` (n,) share the dice of
                 a song (each its own where songs is None); `index` is the place of the phrase in its song.
+            takes: (n,) which of a song's throws to go on with: what was drawn for its first phrase. None throws anew.
         """
         wishes = self._checked(wishes or Wishes())
-        numbers = np.arange(len(bass)) if songs is None else np.asarray(songs)
-        with torch.no_grad():
-            noise = self._noise(seed, numbers, index)
-            condition = self._condition(bass, qpm, measure_steps, previous, wishes)
-            hits = sample(self.drummer.generator, condition, noise, wishes.temperature).numpy()
-        return hits if self.config.plays_kit else kit.fold(hits)
+        size = len(bass)
+        numbers = np.arange(size) if songs is None else np.asarray(songs)
+        condition = self._condition(bass, qpm, measure_steps, previous, wishes)
+        num_answers = self.answers if wishes.temperature > 0 else 1  # at 0 all answers are the same
+        thrown = np.arange(num_answers)[:, None].repeat(size, axis=1)  # (k, n) of each answer's own throw
+        kept = thrown if takes is None else np.broadcast_to(takes, thrown.shape)  # and of the song it belongs to
+        with torch.inference_mode():
+            noise = [self._noise(seed, numbers, index, kept[i], thrown[i]) for i in range(num_answers)]
+            every = Condition.join([condition] * num_answers)
+            hits = sample(self.drummer.generator, every, Noise.join(noise), wishes.temperature)
+            if num_answers == 1:
+                drawn, scores = np.zeros(size, int), np.zeros((1, size))
+            else:
+                scores = self.drummer.ranker(hits.float(), every)[0].numpy().reshape(num_answers, size)
+                rngs = [_rng(seed, number, index) for number in numbers.tolist()]
+                drawn = draw_answers(scores, rngs, self.strictness)
+        chosen = hits.numpy().reshape(num_answers, size, *hits.shape[1:])[drawn, np.arange(size)]
+        place = (drawn, np.arange(size))
+        return Answers(chosen if self.config.plays_kit else kit.fold(chosen), kept[place], scores[place])
 
     def _checked(self, wishes: Wishes) -> Wishes:
         if wishes.style is not None and wishes.style not in self.styles:
@@ -95,16 +139,19 @@ class PhraseModel:
             raise ConfigError(f"style {printable(wishes.style)}: unknown, {hint}use one of {', '.join(self.styles)}")
         return wishes
 
-    def _noise(self, seed: int, songs: np.ndarray, index: int) -> Noise:
-        """The dice of each phrase; they depend on (seed, song, index) alone, not on what else is in the batch."""
-        thrown: dict[int, Noise] = {}
-        for number in songs.tolist():
-            if number not in thrown:
-                song, own = (draw_song_noise(1, self.config, _dice(seed, number, place)) for place in (0, 2 * index + 1))
+    def _noise(self, seed: int, songs: np.ndarray, index: int, kept: np.ndarray, thrown: np.ndarray) -> Noise:
+        """The dice of each phrase; they depend on (seed, song, its throw, index, this answer's throw) alone, not on what
+        else is in the batch."""
+        known: dict[tuple[int, int, int], Noise] = {}
+        keys = list(zip(songs.tolist(), kept.tolist(), thrown.tolist(), strict=True))
+        for number, take, throw in keys:
+            if (number, take, throw) not in known:
+                song = draw_song_noise(1, self.config, _dice(seed, number, 0, take))
+                own = draw_song_noise(1, self.config, _dice(seed, number, 2 * index + 1, throw))
                 phrase = vary(song, own, self.phrases_share)
-                thrown[number] = spread(phrase, torch.tensor([self.measures_share]), _dice(seed, number, 2 * index + 2))
-        parts = [thrown[number] for number in songs.tolist()]
-        return Noise(*(torch.cat([getattr(p, f.name) for p in parts]) for f in dataclasses.fields(Noise)))
+                sharing = torch.tensor([self.measures_share])
+                known[number, take, throw] = spread(phrase, sharing, _dice(seed, number, 2 * index + 2, throw))
+        return Noise.join([known[key] for key in keys])
 
     def _condition(
         self,
@@ -134,19 +181,34 @@ class PhraseModel:
 
 
 class SongState:
-    """A drummer in the middle of a song: its dice and the wishes it was given."""
+    """A drummer in the middle of a song: its dice and the wishes it was given.
+
+    `score` is how real its ranker finds what it played, the mean over the phrases; None without a ranker. It compares songs
+    played to the same bass.
+    """
 
     def __init__(self, model: PhraseModel, seed: int, wishes: Wishes) -> None:
         self.model, self.seed, self.wishes = model, seed, wishes
+        self.takes: np.ndarray | None = None
+        self.scores: list[float] = []
+
+    @property
+    def score(self) -> float | None:
+        return float(np.mean(self.scores)) if self.scores and self.model.answers > 1 else None
 
     def play(
         self, bass: np.ndarray, qpm: float, measure_steps: np.ndarray, previous: np.ndarray | None, index: int
     ) -> np.ndarray:
         """Return hits (64, 12) bool for bass (2, 64, 72); `previous` (64, 12) or None; `index` counts phrases from 0."""
         before = None if previous is None else previous[None]
-        return self.model.play(
-            bass[None], np.asarray([qpm]), np.asarray(measure_steps)[None], before, self.seed, index=index, wishes=self.wishes
-        )[0]
+        steps = np.asarray(measure_steps)[None]
+        answer = self.model.answer(
+            bass[None], np.asarray([qpm]), steps, before, self.seed, index=index, wishes=self.wishes, takes=self.takes
+        )
+        if self.takes is None:
+            self.takes = answer.takes
+        self.scores.append(float(answer.scores[0]))
+        return answer.hits[0]
 
 
 def load_phrase_model(name_or_path: str | os.PathLike = "default") -> PhraseModel:
@@ -154,11 +216,15 @@ def load_phrase_model(name_or_path: str | os.PathLike = "default") -> PhraseMode
     return PhraseModel(load_drummer(name_or_path))
 
 
-def _dice(seed: int, song: int, index: int) -> torch.Generator:
+def _dice(seed: int, song: int, place: int, throw: int) -> torch.Generator:
     generator = torch.Generator()
-    state = np.random.SeedSequence([seed % (1 << 64), song, index]).generate_state(1, np.uint64)[0]
+    state = np.random.SeedSequence([seed % (1 << 64), song, place, throw]).generate_state(1, np.uint64)[0]
     generator.manual_seed(int(state) >> 1)
     return generator
+
+
+def _rng(seed: int, song: int, index: int) -> np.random.Generator:
+    return np.random.default_rng([seed % (1 << 64), song, index, 0xDEC1DE])
 
 
 def _floats(array: np.ndarray) -> Tensor:

@@ -17,6 +17,9 @@ from torch import Tensor
 from basedrum.models.config import ModelConfig
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
 
+PHRASES_SHARE = 0.5  # correlation of the dice between the phrases of a song that is played
+MEASURES_SHARE = 1.0  # and between the measures of a phrase
+
 
 @dataclass(frozen=True)
 class Noise:
@@ -39,6 +42,10 @@ class Noise:
 
     def __getitem__(self, which: Tensor) -> Noise:
         return Noise(*(getattr(self, f.name)[which] for f in dataclasses.fields(self)))
+
+    @classmethod
+    def join(cls, parts: list[Noise]) -> Noise:
+        return cls(*(torch.cat([getattr(p, f.name) for p in parts]) for f in dataclasses.fields(cls)))
 
 
 def draw_song_noise(batch: int, config: ModelConfig, generator: torch.Generator) -> Noise:

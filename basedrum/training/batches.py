@@ -45,6 +45,24 @@ class Batch:
         )
 
 
+@dataclass(frozen=True)
+class Run:
+    """Phrases and those of their songs before them.
+
+    Attributes:
+        drums: (B, T, V) real hits of the phrases.
+        conditions: of the phrases, of those before them, and so on back; each with the real drums before it.
+        length: (B,) int, how many phrases before each are to be played first.
+    """
+
+    drums: Tensor
+    conditions: tuple[Condition, ...]
+    length: Tensor
+
+    def to(self, device: torch.device | str) -> Run:
+        return Run(self.drums.to(device), tuple(c.to(device) for c in self.conditions), self.length.to(device))
+
+
 class Batches:
     """Draws the phrases of one split in proportion to their weight."""
 
@@ -71,6 +89,28 @@ class Batches:
         chance = rng.random((4, self.train.batch))
         share = slice(rank, None, world)
         return self.load(rows[share], *chance[:, share])
+
+    def draw_run(self, step: int, depth: int, rank: int = 0, world: int = 1) -> Run:
+        """Return phrases as `draw` does, each with up to `depth` phrases of its song before it.
+
+        The lengths of the runs are even over 0..`depth`; a song that has fewer phrases before gives what it has.
+        """
+        rng = np.random.default_rng([self.train.seed, step])
+        points = rng.random(self.train.batch) * self.cumulative[-1]
+        rows = self.rows[np.searchsorted(self.cumulative, points, side="right")]
+        wanted, *chance = rng.random((3, self.train.batch))
+        share = slice(rank, None, world)
+        rows, wanted = rows[share], (wanted[share] * (depth + 1)).astype(int)
+        style_chance, density_chance = (c[share] for c in chance)
+        chain, length = [rows], np.zeros(len(rows), int)
+        for back in range(1, depth + 1):
+            there = self.data.index["previous"][chain[-1]].astype(np.int64)
+            length += (wanted >= back) & (there >= 0) & (length == back - 1)
+            chain.append(np.where(there >= 0, there, chain[-1]))
+        batches = [self.load(r, 1.0, style_chance, density_chance) for r in chain]
+        wishes = batches[0].condition
+        conditions = tuple(b.condition.replace(style=wishes.style, density=wishes.density) for b in batches)
+        return Run(batches[0].drums, conditions, torch.from_numpy(length))
 
     def shared(self, rank: int = 0, world: int = 1) -> StepDataset:
         """Return this process's batches as a dataset whose item k is the batch of step k."""

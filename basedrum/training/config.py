@@ -34,10 +34,14 @@ class TrainConfig:
     warmup_steps: steps of likelihood (CVAE) before the game, so that the generator learns to use its noise.
     steps: steps of the game, after the warm-up.
     critic_first: steps in which the discriminator alone learns, at the start of the game.
+    ranking_steps: steps after the game, in which the generator rests and the discriminator learns to say how much likelier a
+        phrase is from a real drummer than from this one (logistic loss, no penalty). It then ranks answers when songs are
+        played. None: no ranking.
+    ranking_depth: how many phrases the generator has followed itself for, at most, before one that is ranked.
     batch: phrases a step, over all processes together.
     loss: rpgan (relativistic, R1 + R2), hinge, wgan-gp or midinet.
     critic_steps, generator_steps: how often each player moves in a step.
-    warmup_lr, generator_lr, critic_lr: learning rates; beta1, beta2: Adam's, in the game.
+    warmup_lr, generator_lr, critic_lr, ranking_lr: learning rates; beta1, beta2: Adam's, in the game.
     decay_from: the part of the game after which the rates fall in a line to a twentieth.
     gamma, penalty_every: weight of the gradient penalty, and how often it is taken (then that much stronger).
     mismatch, mismatch_from: weight of "real drums with another song's bass are fake", and the part of the game it starts at.
@@ -59,6 +63,8 @@ class TrainConfig:
     warmup_steps: int = 1000
     steps: int = 4000
     critic_first: int = 100
+    ranking_steps: int = 0
+    ranking_depth: int = 3
     batch: int = 64
     loss: str = "rpgan"
     critic_steps: int = 1
@@ -66,6 +72,7 @@ class TrainConfig:
     warmup_lr: float = 1.5e-3
     generator_lr: float = 4e-4
     critic_lr: float = 4e-4
+    ranking_lr: float = 1e-3
     beta1: float = 0.0
     beta2: float = 0.99
     decay_from: float = 0.6
@@ -97,12 +104,13 @@ class TrainConfig:
         for name in (*at_least_one, "evaluate_every", "save_every", "probe_phrases"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"train.{name} {getattr(self, name)!r}: use 1 or more")
-        for name in ("warmup_steps", "steps", "critic_first", "seed", "gamma", "mismatch", "reconstruction", "kl"):
+        not_below_0 = ("warmup_steps", "steps", "critic_first", "ranking_steps", "ranking_depth", "seed")
+        for name in (*not_below_0, "gamma", "mismatch", "reconstruction", "kl"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"train.{name} {getattr(self, name)!r}: use 0 or more")
         if self.seed >= 2**63:
             raise ConfigError(f"train.seed {self.seed!r}: use a number below 2^63")
-        for name in ("warmup_lr", "generator_lr", "critic_lr"):
+        for name in ("warmup_lr", "generator_lr", "critic_lr", "ranking_lr"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"train.{name} {getattr(self, name)!r}: use a number above 0")
         for name in ("beta1", "beta2"):
@@ -114,7 +122,7 @@ class TrainConfig:
 
     @property
     def total_steps(self) -> int:
-        return self.warmup_steps + self.steps
+        return self.warmup_steps + self.steps + self.ranking_steps
 
 
 @dataclass(frozen=True)
@@ -127,6 +135,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.model.family == "autoregressive" and self.train.steps:
             raise ConfigError(f"train.steps {self.train.steps!r}: an autoregressive drummer plays no game, use 0")
+        if self.model.family == "classic" and self.train.ranking_steps:
+            raise ConfigError(f"train.ranking_steps {self.train.ranking_steps!r}: a classic drummer is not ranked, use 0")
 
     def to_dict(self) -> dict:
         return {"model": dataclasses.asdict(self.model), "train": dataclasses.asdict(self.train)}

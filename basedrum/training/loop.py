@@ -104,8 +104,11 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
         if not chief:
             return
         try:
-            critic = trainer.discriminator if train.steps else None  # one that never played knows nothing
-            save_drummer(folder.drummer, trainer.averaged, critic, provenance | {"step": trainer.step})
+            critic = (
+                trainer.discriminator if train.steps or train.ranking_steps else None
+            )  # one that never played knows nothing
+            ranks = train.ranking_steps > 0 and trainer.step == train.total_steps
+            save_drummer(folder.drummer, trainer.averaged, critic, provenance | {"step": trainer.step}, ranks)
             save_run(folder.resume, trainer.state())
         except CheckpointError as error:
             raise TrainingError(
@@ -130,7 +133,7 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
                 folder.write_log(rows)
                 for name, value in row.items():
                     board(name, value, trainer.step)
-                shown = ("critic", "fool", "likelihood", "lift", "variety")
+                shown = ("critic", "fool", "likelihood", "rank", "lift", "variety")
                 bar.set_postfix({k: f"{row[k]:.3f}" for k in shown if k in row})
             leaving = bool(stopped)  # a signal from here on is for the next step
             if trainer.step % train.save_every == 0 or last or leaving:

@@ -88,3 +88,8 @@ def likelihood(logits: Tensor, drums: Tensor, active: Tensor) -> Tensor:
 def divergence(mean: Tensor, logvar: Tensor) -> Tensor:
     """Return KL(N(mean, exp logvar) || N(0, 1)) summed over dimensions and averaged over the batch; 0 at the prior."""
     return 0.5 * (mean.square() + logvar.exp() - 1 - logvar).flatten(1).sum(dim=1).mean()
+
+
+def logistic_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Return the mean of both sides' log loss in nats; log 2 for a critic that cannot tell."""
+    return 0.5 * (F.softplus(-real).mean() + F.softplus(fake).mean())

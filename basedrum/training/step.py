@@ -16,7 +16,7 @@ from basedrum.models.generator import Encoder
 from basedrum.music.grid import STEPS_PER_PHRASE
 from basedrum.training.batches import Batch
 from basedrum.training.config import TrainConfig
-from basedrum.training.losses import LOSS_OF, divergence, likelihood, matching, slope_from_one, squared_slope
+from basedrum.training.losses import LOSS_OF, divergence, likelihood, logistic_loss, matching, slope_from_one, squared_slope
 
 
 def draw_dice(batch: int, model: ModelConfig, train: TrainConfig, generator: torch.Generator) -> tuple[Noise, Noise]:
@@ -49,23 +49,36 @@ class CriticObjective(nn.Module):
         self.discriminator, self.train_config, self.loss = discriminator, train, LOSS_OF[train.loss]()
 
     def forward(
-        self, batch: Batch, fake: Tensor, fake_condition: Condition, mix: Tensor, mismatch: float, penalise: bool
+        self,
+        real: Tensor,
+        real_condition: Condition,
+        fake: Tensor,
+        fake_condition: Condition,
+        mix: Tensor | None = None,
+        mismatch: float = 0.0,
+        penalise: bool = False,
+        ranking: bool = False,
     ) -> dict[str, Tensor]:
-        """Return losses by name, `critic` their sum. `mix` (B,) places WGAN-GP's points; `mismatch` weighs the third term."""
+        """Return losses by name, `critic` their sum. `mix` (B,) places WGAN-GP's points; `mismatch` weighs the third term.
+
+        With `ranking` the game is over: `rank`, the logistic loss, is all.
+        """
         config, score = self.train_config, self.discriminator
-        size, wrong = len(batch.drums), len(batch.drums) // 2 if mismatch > 0 else 0
-        drums, conditions = [batch.drums, fake], [batch.condition, fake_condition]
+        size, wrong = len(real), len(real) // 2 if mismatch > 0 else 0
+        drums, conditions = [real, fake], [real_condition, fake_condition]
         if wrong:  # half of the batch is enough for this term, the dearest of the three by its use
             half = torch.arange(wrong, device=fake.device)
-            drums.append(batch.drums[:wrong])
-            conditions.append(batch.condition[half].with_bass_of(half.roll(1)))
+            drums.append(real[:wrong])
+            conditions.append(real_condition[half].with_bass_of(half.roll(1)))
         scores = score(torch.cat(drums), Condition.join(conditions))[0].split([size, size, *[wrong] * bool(wrong)])
+        if ranking:
+            return {"rank": logistic_loss(scores[0], scores[1])}
         losses = {"game": self.loss.critic(scores[0], scores[1])}
         if wrong:
             losses["mismatch"] = mismatch * self.loss.critic(scores[0][:wrong], scores[2])
         if penalise and config.gamma > 0:
             if config.loss == "wgan-gp":
-                slopes = slope_from_one(lambda d: score(d, batch.condition)[0], batch.drums, fake, mix)
+                slopes = slope_from_one(lambda d: score(d, real_condition)[0], real, fake, mix)
                 losses["penalty"] = config.gamma * config.penalty_every * slopes.mean()
             else:
                 both = Condition.join(conditions[:2])

@@ -23,6 +23,7 @@ from basedrum.models.families import build_discriminator, build_generator
 from basedrum.models.generator import Encoder
 from basedrum.training.batches import Batch, Batches
 from basedrum.training.config import Config
+from basedrum.training.ranking import play_after_itself, real_condition
 from basedrum.training.step import (
     CriticObjective,
     GeneratorTurn,
@@ -34,6 +35,7 @@ from basedrum.training.step import (
 
 CLIP = 1.0
 KL_RAMP_STEPS = 1000
+RANKING_RAMP_STEPS = 100
 LAST_RATE = 0.05
 
 
@@ -68,9 +70,9 @@ class Trainer:
         own = list(self.turn_alone.parameters())
         self.warmup_optimizer = torch.optim.AdamW(own, train.warmup_lr, betas=(0.9, 0.98), weight_decay=0.01)
         self.generator_optimizer = torch.optim.Adam(own, train.generator_lr, betas=(train.beta1, train.beta2))
-        self.critic_optimizer = torch.optim.Adam(
-            self.discriminator.parameters(), train.critic_lr, betas=(train.beta1, train.beta2)
-        )
+        judge = list(self.discriminator.parameters())
+        self.critic_optimizer = torch.optim.Adam(judge, train.critic_lr, betas=(train.beta1, train.beta2))
+        self.ranking_optimizer = torch.optim.AdamW(judge, train.ranking_lr, betas=(0.9, 0.98), weight_decay=0.05)
         if world > 1:
             critic = _shared(critic)
         self.critic_objective = critic
@@ -81,9 +83,12 @@ class Trainer:
         train, step = self.config.train, self.step
         dice = torch.Generator(self.device)
         dice.manual_seed(((train.seed * 1_000_003 + step) * 4099 + self.rank) % (1 << 62))
-        batch = self._next_batch().to(self.device)
-        losses = self._warm_up(batch, dice) if step < train.warmup_steps else self._play(batch, dice)
-        self._average()
+        if step < train.warmup_steps + train.steps:
+            batch = self._next_batch().to(self.device)
+            losses = self._warm_up(batch, dice) if step < train.warmup_steps else self._play(batch, dice)
+            self._average()
+        else:
+            losses = self._rank(dice)
         self.step += 1
         values = torch.stack([v.detach() for v in losses.values()])
         taken = dict(zip(losses, values.tolist(), strict=True))
@@ -98,7 +103,7 @@ class Trainer:
     def _next_batch(self) -> Batch:
         """Return the batch of the step; on a GPU two processes draw ahead, which changes nothing but the time."""
         if self._feed is None:
-            steps = range(self.step, max(self.step + 1, self.config.train.total_steps))
+            steps = range(self.step, self.config.train.warmup_steps + self.config.train.steps)
             self._feed = iter(
                 DataLoader(
                     self.batches.shared(self.rank, self.world),
@@ -140,6 +145,19 @@ class Trainer:
                 losses |= self._move_generator(batch, fake, condition, explained, rate)
         return losses
 
+    def _rank(self, dice: torch.Generator) -> dict[str, Tensor]:
+        train = self.config.train
+        run = self.batches.draw_run(self.step, train.ranking_depth, self.rank, self.world).to(self.device)
+        with self._precision():
+            fake, condition = play_after_itself(self.averaged, run, dice)
+        ranked = self.step - train.warmup_steps - train.steps
+        rate = min(1.0, (ranked + 1) / RANKING_RAMP_STEPS) * _late_rate(ranked, train.ranking_steps, 0.0)
+        self.discriminator.requires_grad_(True)
+        with self._precision():
+            losses = self.critic_objective(run.drums, real_condition(run, condition), fake, condition, ranking=True)
+        self._descend(losses["rank"], losses, self.ranking_optimizer, CLIP, rate)
+        return losses
+
     def _move_critic(
         self, batch: Batch, fake: Tensor, condition: Condition, dice: torch.Generator, rate: float
     ) -> dict[str, Tensor]:
@@ -149,7 +167,8 @@ class Trainer:
         mix = torch.rand(len(fake), generator=dice, device=dice.device)
         self.discriminator.requires_grad_(True)
         with self._precision():
-            losses = self.critic_objective(batch, fake, condition, mix, mismatch, played % train.penalty_every == 0)
+            penalise = played % train.penalty_every == 0
+            losses = self.critic_objective(batch.drums, batch.condition, fake, condition, mix, mismatch, penalise)
         self._descend(losses["critic"], losses, self.critic_optimizer, None, rate)
         return losses
 
@@ -213,7 +232,12 @@ class Trainer:
         return players if self.encoder is None else players | {"encoder": self.encoder}
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {"warmup": self.warmup_optimizer, "generator": self.generator_optimizer, "critic": self.critic_optimizer}
+        return {
+            "warmup": self.warmup_optimizer,
+            "generator": self.generator_optimizer,
+            "critic": self.critic_optimizer,
+            "ranking": self.ranking_optimizer,
+        }
 
     def load_state(self, state: dict) -> None:
         """Go on from `state`. Raises TrainingError if it belongs to another model or training, or cannot be one's state."""

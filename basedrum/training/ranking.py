@@ -1,0 +1,57 @@
+"""The last part of a training: the generator rests, the discriminator learns to weigh its answers.
+
+In the game the discriminator is held back (penalties, a generator that runs away from it), so its score says little of how
+likely a drummer's phrase is: the best of four by it was worse than the first. Here it meets a drummer that stands still, and
+songs as the drummer plays them, following itself; trained by the logistic loss, its score comes near the logarithm of
+p(real) / p(drummer). Drawing one of several answers in proportion to that ratio brings the drummer nearer to real ones
+(`basedrum.drummer.ranking`).
+
+Sources: discriminator rejection sampling (arXiv 1810.06758); sampling-importance-resampling (Rubin, 1987).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from basedrum.models.binary import MEASURES_SHARE, PHRASES_SHARE, draw_song_noise, spread, vary
+from basedrum.models.condition import Condition
+from basedrum.models.families import sample
+from basedrum.training.batches import Run
+
+REAL_BEFORE = 0.4
+"""The part of the phrases that follows the real drums: there real and played differ in the phrase alone."""
+
+
+@torch.no_grad()
+def play_after_itself(generator: nn.Module, run: Run, dice: torch.Generator) -> tuple[Tensor, Condition]:
+    """Return the drummer's answers (B, T, V) to the last phrases of runs, and the conditions it gave them in.
+
+    It plays the runs from their first phrase, with the dice of one song, hearing what it played before.
+    """
+    size = len(run.drums)
+    song = draw_song_noise(size, generator.config, dice)
+    sharing = torch.full((size,), MEASURES_SHARE, device=dice.device)
+    played = torch.zeros_like(run.drums)
+    after_real = torch.rand(size, generator=dice, device=dice.device) < REAL_BEFORE
+    condition = run.conditions[0]
+    for back in range(len(run.conditions) - 1, -1, -1):
+        condition = run.conditions[back]
+        own = draw_song_noise(size, generator.config, dice)
+        noise = spread(vary(song, own, PHRASES_SHARE), sharing, dice)
+        follows = (run.length > back) & ~after_real  # it has played the phrase before this one
+        previous = torch.where(follows[:, None, None], played, condition.previous)
+        given = follows.float() if back else torch.where(after_real, condition.has_previous, follows.float())
+        condition = condition.replace(previous=previous * given[:, None, None], has_previous=given)
+        due = torch.nonzero((run.length >= back) & ~after_real if back else torch.ones_like(follows))[:, 0]
+        if len(due):
+            hits = sample(generator, condition[due], noise[due]).float()
+            played = played.index_copy(0, due, hits)
+    return played, condition
+
+
+def real_condition(run: Run, condition: Condition) -> Condition:
+    """Return what belongs to the real drums: the real ones before, shown wherever some are shown to the drummer."""
+    real = run.conditions[0]
+    given = condition.has_previous * real.has_previous
+    return real.replace(previous=real.previous * given[:, None, None], has_previous=given)
