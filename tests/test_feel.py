@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from basedrum import Drummer
 from basedrum.checkpoint import load_feel, shipped
 from basedrum.drummer.accents import bass_accents, lean
 from basedrum.drummer.feel import draw_feel, with_feel
@@ -216,3 +217,27 @@ def test_accents_are_read_from_the_bass_where_its_notes_start():
     song = parse_song(build_midi([Part("Bass", 33, False, notes)], grid))
     accents = bass_accents(song.tracks[-1].notes, song.grid)
     assert accents.shape == (64,) and {int(i): int(accents[i]) for i in np.flatnonzero(accents)} == {0: 90, 17: 100, 48: 110}
+
+
+def song_with_bass(velocities):
+    """A song of eighths on the bass with these velocities."""
+    grid = Grid(480, 240 * len(velocities))
+    start = 240 * np.arange(len(velocities))
+    pitches = np.tile([33, 33, 45, 33, 36, 36, 48, 40], len(start) // 8)
+    notes = Notes(start, start + 200, pitches, np.asarray(velocities))
+    return parse_song(build_midi([Part("Bass", 33, False, notes)], grid))
+
+
+def test_a_song_whose_bass_grows_gets_drums_that_grow():
+    drummer = Drummer()
+    rising = np.linspace(40, 120, 16 * 8).astype(int)
+    grown, flat = (drummer.play(song_with_bass(v), seed=2).drums for v in (rising, np.full(128, 80)))
+    assert np.array_equal(grown.hits, flat.hits)  # loudness is heard by the feel alone
+    loudness = [bar[bar > 0].mean() for bar in grown.velocities.reshape(16, -1).astype(float)]
+    assert np.corrcoef(loudness, np.arange(16))[0, 1] > 0.8
+    assert loudness[-1] > loudness[0] + 20
+
+
+def test_no_hit_is_too_soft_to_be_heard():
+    roll = with_feel(HITS, GRID, seed=3)
+    assert roll.velocities[roll.hits].min() >= 18

@@ -14,7 +14,9 @@ from basedrum.music.notes import Notes
 
 SAYS_NOTHING = 4.0  # standard deviation of the bass's velocities below which it has no dynamics
 FEWEST_NOTES = 8
-CURVE_LEAN, ACCENT_LEAN = 0.8, 0.8  # of the bass's louder or softer, as a power
+CURVE_LEAN, ACCENT_LEAN = 0.8, 0.5
+"""Powers of the bass's louder or softer. In 250 songs with dynamics in both parts the drums of a measure followed its loudest
+bass note by .86 (r = .76), a kick the single bass note it falls on by .23, a crash by .50."""
 LEAST, MOST = 0.5, 1.5
 ACCENTED = (KICK, CRASH)
 
@@ -29,27 +31,26 @@ def bass_accents(notes: Notes, grid: Grid) -> np.ndarray:
 def lean(accents: np.ndarray) -> np.ndarray:
     """Return factors (T, 12) by which velocities lean on the bass; all 1 where the bass has no dynamics.
 
-    All voices follow the bass's loudness over the bars, against its median; kick and crash also its single accents, against
-    that curve.
+    All voices follow the bass's loudness over the bars, the loudest note of each; kick and crash also its single accents,
+    against a usual note of a bar so loud.
     """
     factors = np.ones((len(accents), NUM_VOICES))
     played = np.flatnonzero(accents)
     if len(played) < FEWEST_NOTES or accents[played].std() < SAYS_NOTHING:
         return factors
-    curve = _curve(accents, played)
-    factors *= (curve / np.median(accents[played]))[:, None] ** CURVE_LEAN
-    factors[played[:, None], ACCENTED] *= (accents[played] / curve[played])[:, None] ** ACCENT_LEAN
+    curve = _curve(accents)
+    factors *= curve[:, None] ** CURVE_LEAN
+    usual = np.median(accents[played] / curve[played])
+    factors[played[:, None], ACCENTED] *= (accents[played] / (usual * curve[played]))[:, None] ** ACCENT_LEAN
     return np.clip(factors, LEAST, MOST)
 
 
-def _curve(accents: np.ndarray, played: np.ndarray) -> np.ndarray:
-    """The bass's loudness (T,): the mean of each measure, smoothed over its neighbours; held where the bass rests."""
-    measure = played // STEPS_PER_MEASURE
-    num_measures = len(accents) // STEPS_PER_MEASURE
-    count = np.bincount(measure, minlength=num_measures)
-    heard = np.flatnonzero(count)
-    means = np.bincount(measure, accents[played], num_measures)[heard] / count[heard]
-    padded = np.pad(np.interp(np.arange(num_measures), heard, means), 1, mode="edge")
+def _curve(accents: np.ndarray) -> np.ndarray:
+    """The loudest note of each measure against their median, smoothed over neighbours, held where the bass rests: (T,)."""
+    loudest = accents.reshape(-1, STEPS_PER_MEASURE).max(axis=1)
+    measures = np.arange(len(loudest))
+    heard = np.flatnonzero(loudest)
+    padded = np.pad(np.interp(measures, heard, loudest[heard]), 1, mode="edge")
     smooth = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
-    middles = np.arange(num_measures) * STEPS_PER_MEASURE + STEPS_PER_MEASURE / 2
-    return np.interp(np.arange(len(accents)) + 0.5, middles, smooth)
+    middles = measures * STEPS_PER_MEASURE + STEPS_PER_MEASURE / 2
+    return np.interp(np.arange(len(accents)) + 0.5, middles, smooth / np.median(loudest[heard]))
