@@ -43,7 +43,7 @@ FLOORS = {
 }
 OPEN_FLOORS = {0, 7}
 MIDI_LIBRARIES = {"symusic", "mido", "pretty_midi", "miditoolkit", "pypianoroll"}
-SLOW_LIBRARIES = {"matplotlib", "scipy", "pypianoroll", "pretty_midi", "tensorboard"}
+SLOW_LIBRARIES = {"matplotlib", "scipy", "pypianoroll", "pretty_midi", "tensorboard", "sklearn", "joblib", "threadpoolctl"}
 PICKLERS = {"pickle", "dill", "joblib", "cloudpickle", "shelve", "marshal"}
 BANNED_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "core", "base", "manager"}
 MAX_LINES = 350

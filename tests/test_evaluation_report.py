@@ -8,7 +8,9 @@ import pytest
 from basedrum.corpus.phrases import PhraseDataset, write_dataset
 from basedrum.corpus.windows import INDEX_DTYPE
 from basedrum.errors import DataError
-from basedrum.evaluation.evaluate import Effort, evaluate, read_lessons
+from basedrum.evaluation.evaluate import evaluate
+from basedrum.evaluation.figures import Effort
+from basedrum.evaluation.lessons import read_lessons
 from basedrum.evaluation.matching import MatchingConfig
 from basedrum.evaluation.playing import choose_runs, play_runs, play_variants, set_stage, transposed
 from basedrum.evaluation.report import BLOCKS, LINE_WIDTH, REAL, Report
@@ -203,7 +205,7 @@ def test_report_has_every_measure_of_every_drummer(report, dataset):
     assert fixed["copied_4"].value == 0
     assert report.figures["another song's drums"]["copied_4"].value > 0.8  # all but those cut to 3/4
     assert real["density_error"].value < 0.3
-    assert set(report.lift_by_source[REAL]) == {"even", "odd"}
+    assert set(report.by_source["lift"][REAL]) == {"even", "odd"}
     assert report.shift_curves["copied kick"][0] == 1
 
 
@@ -222,7 +224,7 @@ def test_text_fits_the_screen_and_shows_everyone(report):
 
 def test_odd_reports_can_be_read_too():
     row = {"lift": Estimate(-0.0001, -0.5, 123.4), "c2st": Estimate(0.5, float("nan"), float("nan"))}
-    report = Report({"split": "valid"}, {"x" * 90: row, REAL: {}}, {"x" * 90: {"s" * 90: row["lift"]}})
+    report = Report({"split": "valid"}, {"x" * 90: row, REAL: {}}, {"lift": {"x" * 90: {"s" * 90: row["lift"]}}})
     text = report.to_text()
     assert max(map(len, text.splitlines())) <= LINE_WIDTH
     assert ".500" in text

@@ -31,6 +31,7 @@ class Stage:
 
     Attributes:
         rows: (n,) row numbers in the dataset, run after run; songs, sources: (n,) int; place: (n,) position in the run.
+        number: (n,) int, which phrase of its song it is, counted from the first that was kept.
         bass, heard: (n, 2, 64, 72) bool, the bass of the phrase and of the phrase before it (silent where there is none).
         onsets: (n, 64) bool; bass_rows: (n, R, 64) float16, the bass as the judges see it.
         real, before: (n, 64, 12) bool, the real drums and those of the phrase before; has_before: (n,) bool.
@@ -41,6 +42,7 @@ class Stage:
     songs: np.ndarray
     sources: np.ndarray
     place: np.ndarray
+    number: np.ndarray
     bass: np.ndarray
     heard: np.ndarray
     onsets: np.ndarray
@@ -55,7 +57,10 @@ class Stage:
         return len(self.rows)
 
     def spans(self, hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return every 16 measures of adjoining phrases (s, 256, 12) of hits (n, 64, 12), and their songs (s,)."""
+        """Return every 16 measures of adjoining phrases (s, 256, 12) of hits (n, 64, 12), and their songs (s,).
+
+        So for anything else of a phrase, (n, k, ...) -> (s, 4 k, ...).
+        """
         last = np.flatnonzero(self.place >= SPAN_PHRASES - 1)
         pieces = [hits[last - back] for back in range(SPAN_PHRASES - 1, -1, -1)]
         return np.concatenate(pieces, axis=1), self.songs[last]
@@ -121,6 +126,7 @@ def set_stage(
         songs=index["song"].astype(np.int64),
         sources=index["source"].astype(np.int64),
         place=place,
+        number=_numbers(dataset.index, rows),
         bass=bass,
         heard=dataset.bass(there) & has_before[:, None, None, None],
         onsets=bass_onsets(bass),
@@ -131,6 +137,13 @@ def set_stage(
         qpm=qpm,
         measure_steps=measure_steps,
     )
+
+
+def _numbers(index: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return (n,) how many phrases of four measures lie between each row and the first of its song."""
+    songs, first = np.unique(index["song"], return_index=True)  # rows of a song stand in order of time
+    begins = index["measure"][first][np.searchsorted(songs, index["song"][rows])]
+    return (index["measure"][rows].astype(np.int64) - begins) // MEASURES_PER_PHRASE
 
 
 def play_runs(drummer: PhraseDrummer, stage: Stage, *, previous: Previous = "own", seed: int = 0) -> np.ndarray:

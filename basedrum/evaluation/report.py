@@ -1,6 +1,7 @@
-"""The report of an evaluation: as JSON, as a text table of 120 columns, as a plot.
+"""The report of an evaluation: as JSON, as a text table of 120 columns, as Markdown, as a plot.
 
-Conventions: a figure is an `Estimate`, NaN where it was not or cannot be measured (null in JSON, blank in the table).
+Conventions: a figure is an `Estimate`, NaN where it was not or cannot be measured (null in JSON, - in a
+table; blank where it was not asked for).
 """
 
 from __future__ import annotations
@@ -33,28 +34,72 @@ BLOCKS: tuple[tuple[str, tuple[tuple[str, str], ...], bool], ...] = (
         True,
     ),
     (
-        "Can it be told from real drums? (C2ST AUC: .5 is best)",
+        "Can it be told from real drums? (C2ST AUC: .5 is best; drums alone: a conv net, trees on descriptors, the higher)",
         (
             ("c2st", "C2ST with bass"),
             ("c2st_alone", "drums alone"),
-            ("hits_per_bar", "hits a bar"),
-            ("identical", "same bar twice"),
-            ("copied_4", "copied 4 bars"),
+            ("c2st_trees", "same, trees"),
+            ("c2st_alone_higher", "the higher"),
+            ("c2st_16", "16-bar structure"),
         ),
         True,
     ),
     (
-        "Noise: distance between seeds. Listening: Jaccard with the bass transposed (1 is wanted) or late. 16-bar repetition",
+        "How much does it play, repeat and copy? (first phrases: nothing heard of itself yet)",
+        (
+            ("hits_per_bar", "hits a bar"),
+            ("hits_first", "in first phrases"),
+            ("identical", "same bar twice"),
+            ("copied_4", "copied 4 bars"),
+            ("copied_2", "copied 2 bars"),
+        ),
+        True,
+    ),
+    (
+        "Does it hold a song together? (seam / bar lines inside phrases; drums alike where the bass comes back, and where not)",
+        (
+            ("seam", "seam ratio"),
+            ("seam_equal_density", "at equal density"),
+            ("sections_same", "bass comes back"),
+            ("sections_other", "another bass"),
+        ),
+        True,
+    ),
+    (
+        "Noise: distance between seeds, their lift, the lowest. Listening: Jaccard, bass transposed (1 is wanted) or late",
         (
             ("seed_distance", "seeds"),
             ("variety", "variety"),
+            ("seed_lift", "lift"),
+            ("seed_lift_lowest", "lowest"),
             ("transposed_5", "up 5"),
             ("transposed_12", "up 12"),
             ("shifted_2", "late 2"),
+        ),
+        False,
+    ),
+    (
+        "Form: bars alike at lags; last beat of bars 4 and 8 over other bars': hits (fill), change from the bar before (turn)",
+        (
             ("similarity_1", "lag 1"),
             ("similarity_2", "lag 2"),
             ("similarity_4", "lag 4"),
             ("similarity_8", "lag 8"),
+            ("fill_4", "fill 4"),
+            ("fill_8", "fill 8"),
+            ("turn_4", "turn 4"),
+            ("turn_8", "turn 8"),
+        ),
+        False,
+    ),
+    (
+        "Share of bars with toms: last of a phrase, others; with a crash on 1: first of a phrase, of a new bass, others",
+        (
+            ("toms_end", "toms end"),
+            ("toms_inside", "inside"),
+            ("crash_phrase", "crash"),
+            ("crash_section", "section"),
+            ("crash_inside", "inside"),
         ),
         False,
     ),
@@ -70,12 +115,17 @@ BLOCKS: tuple[tuple[str, tuple[tuple[str, str], ...], bool], ...] = (
             ("voice_distance", "JS voice"),
             ("position_distance", "JS step"),
             ("frechet", "Frechet"),
-            ("copied_2", "copied 2"),
         ),
         False,
     ),
 )
 """Title, (key, heading) of each measure, and whether its interval is shown."""
+SOURCE_TITLES = {
+    "lift": "Lift inside each source",
+    "phi_kick": "Phi kick inside each source",
+    "match": "R@1 of 32 inside each source",
+    "hits_per_bar": "Hits a bar in each source",
+}
 
 
 @dataclass(frozen=True)
@@ -85,14 +135,16 @@ class Report:
     Attributes:
         settings: split, phrases, songs, seed, quick, what `previous` was, and the like.
         figures: measure -> estimate of each drummer; the first drummer is the real drums.
-        lift_by_source: source -> lift of each drummer.
+        by_source: measure (of `SOURCE_TITLES`) -> drummer -> source -> estimate.
         shift_curves: shift in sixteenths -> lock of each drummer.
+        notes: lines for the reader, such as what is missing to measure a figure.
     """
 
     settings: dict[str, object]
     figures: dict[str, dict[str, Estimate]]
-    lift_by_source: dict[str, dict[str, Estimate]] = field(default_factory=dict)
+    by_source: dict[str, dict[str, dict[str, Estimate]]] = field(default_factory=dict)
     shift_curves: dict[str, dict[int, float]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
         """Return the report as JSON; an estimate is {"value", "low", "high"}, null where not measured."""
@@ -100,6 +152,8 @@ class Report:
         def plain(thing: object) -> object:
             if isinstance(thing, Estimate):
                 return plain(asdict(thing))
+            if isinstance(thing, list):
+                return [plain(value) for value in thing]
             if isinstance(thing, dict):
                 return {str(key): plain(value) for key, value in thing.items()}
             if isinstance(thing, float):
@@ -113,18 +167,40 @@ class Report:
         settings = "; ".join(f"{key} {value}" for key, value in self.settings.items())
         lines = textwrap.wrap(settings, LINE_WIDTH, break_on_hyphens=False)
         for title, measures, with_interval in BLOCKS:
-            known = [(k, h) for k, h in measures if any(not _unknown(row.get(k)) for row in self.figures.values())]
-            rows = {name: [row.get(key, NOT_MEASURED) for key, _ in known] for name, row in self.figures.items()}
+            known = self._known(measures)
+            rows = {name: [row.get(key) for key, _ in known] for name, row in self.figures.items()}
             lines += _table(title, [heading for _, heading in known], rows, with_interval)
-        sources = list(next(iter(self.lift_by_source.values()), {}))
-        for start in range(0, len(sources), 5):
-            part = sources[start : start + 5]
-            rows = {name: [row.get(source, NOT_MEASURED) for source in part] for name, row in self.lift_by_source.items()}
-            lines += _table("Lift inside each source", part, rows, True)
+        for measure, drummers in self.by_source.items():
+            sources = list(next(iter(drummers.values()), {}))
+            for start in range(0, len(sources), 5):
+                part = sources[start : start + 5]
+                rows = {name: [row.get(source) for source in part] for name, row in drummers.items()}
+                lines += _table(SOURCE_TITLES.get(measure, measure), part, rows, True)
         shifts = list(next(iter(self.shift_curves.values()), {}))
         rows = {n: [Estimate(row[s], math.nan, math.nan) for s in shifts] for n, row in self.shift_curves.items()}
         lines += _table("Lock with the bass moved later by sixteenths", [str(s) for s in shifts], rows, False)
+        for note in self.notes:
+            lines += ["", *textwrap.wrap(note, LINE_WIDTH, break_on_hyphens=False)]
         return "\n".join(lines) + "\n"
+
+    def to_markdown(self) -> str:
+        """Return the figures as Markdown tables, a line a figure, a column a drummer; 95 % intervals in brackets."""
+        names = list(self.figures)
+        lines = ["; ".join(f"{key} {value}" for key, value in self.settings.items())]
+        for title, measures, with_interval in BLOCKS:
+            rows = [[h, *(_mark(self.figures[n].get(k), with_interval) for n in names)] for k, h in self._known(measures)]
+            lines += _markdown(title, ["figure", *names], rows)
+        for measure, drummers in self.by_source.items():
+            sources = list(next(iter(drummers.values()), {}))
+            rows = [[source, *(_mark(drummers[name].get(source), True) for name in drummers)] for source in sources]
+            lines += _markdown(SOURCE_TITLES.get(measure, measure), ["source", *drummers], rows)
+        for note in self.notes:
+            lines += ["", note]
+        return "\n".join(lines) + "\n"
+
+    def _known(self, measures: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+        """Return the measures that were asked of any drummer."""
+        return [(key, heading) for key, heading in measures if any(key in row for row in self.figures.values())]
 
     def plot(self, path: str | os.PathLike) -> None:
         """Write a picture of the main figures with their intervals, in the format that the ending of `path` names.
@@ -176,19 +252,33 @@ def _number(value: float) -> str:
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
 
 
-def _cell(estimate: Estimate, with_interval: bool) -> str:
+def _cell(estimate: Estimate | None, with_interval: bool) -> str:
     if _unknown(estimate):
-        return ""
+        return "" if estimate is None else "-" + (" " * 13 if with_interval else "")
     if not with_interval or math.isnan(estimate.low):
         return _number(estimate.value) + (" " * 13 if with_interval else "")
     return f"{_number(estimate.value)} " + f"{_number(estimate.low)}~{_number(estimate.high)}".rjust(12)
+
+
+def _mark(estimate: Estimate | None, with_interval: bool) -> str:
+    if _unknown(estimate):
+        return "" if estimate is None else "-"
+    interval = with_interval and not math.isnan(estimate.low)
+    return _number(estimate.value) + (f" [{_number(estimate.low)}, {_number(estimate.high)}]" if interval else "")
+
+
+def _markdown(title: str, headings: list[str], rows: list[list[str]]) -> list[str]:
+    if not rows:
+        return []
+    shown = [[cell.replace("|", "\\|") for cell in row] for row in (headings, ["---"] * len(headings), *rows)]
+    return ["", f"**{title}**", "", *("| " + " | ".join(row) + " |" for row in shown)]
 
 
 def _cut(line: str) -> str:
     return line if len(line) <= LINE_WIDTH else line[: LINE_WIDTH - 3] + "..."
 
 
-def _table(title: str, headings: list[str], rows: dict[str, list[Estimate]], with_interval: bool) -> list[str]:
+def _table(title: str, headings: list[str], rows: dict[str, list[Estimate | None]], with_interval: bool) -> list[str]:
     if not headings or not rows:
         return []
     width = (LINE_WIDTH - NAME_WIDTH) // 5 if with_interval else (LINE_WIDTH - NAME_WIDTH) // 10

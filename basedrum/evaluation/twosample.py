@@ -1,14 +1,16 @@
 """Can it be told from real drummers? The classifier two-sample test.
 
-A fresh small network learns to tell real drums from a drummer's, on the songs of one half, and is scored on the songs of the
-other; then the halves change places. The figure is the area under the ROC curve (AUC): .5 = cannot be told apart, 1 = always.
+A fresh judge, a small network or trees, learns to tell real drums from a drummer's on the songs of one half, and scores those
+of the other; then the halves change places. The figure is the area under the ROC curve (AUC): .5 = cannot be told apart,
+1 = always.
 
-Conventions: rows of `evaluation.features`, (n, R, 64); the AUC is the chance that a real phrase scores above a generated one.
+Conventions: rows (n, ...) of what the judge looks at; the AUC is the chance that a real phrase scores above a generated one.
 Source: Lopez-Paz and Oquab, Revisiting classifier two-sample tests (arXiv 1610.06545).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +21,8 @@ from torch.nn import functional
 from basedrum.evaluation.features import as_tensor
 from basedrum.measures.bootstrap import INTERVAL, NOT_MEASURED, Estimate, song_weights
 from basedrum.threads import one_thread
+
+SCORED_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -80,20 +84,34 @@ def auc(real: np.ndarray, fake: np.ndarray) -> float:
     return float(wins(np.asarray(real, float), np.asarray(fake, float)).mean()) if len(real) and len(fake) else float("nan")
 
 
-@one_thread()
+Judge = Callable[[np.ndarray, np.ndarray, int], Callable[[np.ndarray], np.ndarray]]
+"""(real, fake, seed) -> a function that gives rows their scores, high for real; `network_judge`, `trees.trees_judge`."""
+
+
+def network_judge(config: TwoSampleConfig = TwoSampleConfig()) -> Judge:
+    """Return the judge that trains a `Classifier` on rows (n, R, 64)."""
+
+    @one_thread()
+    def learn(real: np.ndarray, fake: np.ndarray, seed: int) -> Callable[[np.ndarray], np.ndarray]:
+        network = _train(real, fake, seed, config)
+        return one_thread()(lambda rows: _scores(network, rows))
+
+    return learn
+
+
 def two_sample(
     real: np.ndarray,
     fake: np.ndarray,
     real_songs: np.ndarray,
     fake_songs: np.ndarray,
     *,
+    judge: Judge,
     seed: int = 0,
-    config: TwoSampleConfig = TwoSampleConfig(),
 ) -> Estimate:
-    """Return the AUC of real rows (n, R, 64) against fake rows (m, R, 64), cross-fitted over two halves of the songs.
+    """Return the AUC of real rows (n, ...) against fake rows (m, ...), cross-fitted over two halves of the songs.
 
     .5..1 (a little below .5 by chance); .5 is best. The interval resamples the songs that are judged, not the training of the
-    classifier. NaN with fewer than four songs. Silence is told at once: 1.
+    judge. NaN with fewer than four songs. Silence is told at once: 1.
     """
     names = np.unique(np.concatenate([real_songs, fake_songs]))
     if len(names) < 4:
@@ -102,13 +120,15 @@ def two_sample(
     songs = [np.searchsorted(names, s) for s in (real_songs, fake_songs)]
     table, pairs = np.zeros((len(names), len(names))), np.zeros((len(names), len(names)))
     for fold, inside in enumerate((half, np.setdiff1d(names, half))):
-        test = [np.isin(s, inside) for s in (real_songs, fake_songs)]
+        test = [np.isin(names[s], inside) for s in songs]
         if not all(t.any() and (~t).any() for t in test):
             return NOT_MEASURED
-        network = _train(real[~test[0]], fake[~test[1]], seed + fold, config)
-        won = wins(_scores(network, real[test[0]]), _scores(network, fake[test[1]]))
-        hot = [np.eye(len(names))[s[t]] for s, t in zip(songs, test, strict=True)]
-        table += hot[0].T @ won @ hot[1]
+        scores = judge(real[~test[0]], fake[~test[1]], seed + fold)
+        left, right = scores(real[test[0]]), scores(fake[test[1]])
+        hot = [np.eye(len(names), dtype=np.float32)[s[t]] for s, t in zip(songs, test, strict=True)]
+        for start in range(0, len(left), SCORED_AT_ONCE):
+            rows = slice(start, start + SCORED_AT_ONCE)
+            table += hot[0][rows].T @ (wins(left[rows], right).astype(np.float32) @ hot[1])
         pairs += np.outer(hot[0].sum(axis=0), hot[1].sum(axis=0))
     weights = song_weights(len(names), seed)
     drawn = np.einsum("rs,st,rt->r", weights, table, weights, optimize=True)
@@ -121,9 +141,9 @@ def real_floor(
     rows: np.ndarray,
     songs: np.ndarray,
     *,
+    judge: Judge,
     labellings: int = 3,
     seed: int = 0,
-    config: TwoSampleConfig = TwoSampleConfig(),
 ) -> Estimate:
     """Return the AUC of real drums against real drums, songs called fake by tossing a coin: what .5 looks like here.
 
@@ -135,7 +155,7 @@ def real_floor(
         names = np.unique(songs)
         coin = np.random.default_rng([seed, number]).random(len(names)) < 0.5
         fake = np.isin(songs, names[coin])
-        estimates.append(two_sample(rows[~fake], rows[fake], songs[~fake], songs[fake], seed=seed + number, config=config))
+        estimates.append(two_sample(rows[~fake], rows[fake], songs[~fake], songs[fake], judge=judge, seed=seed + number))
     known = [(e.value, e.low, e.high) for e in estimates if not np.isnan(e.value)]
     return Estimate(*np.mean(known, axis=0).tolist()) if known else NOT_MEASURED
 
