@@ -48,6 +48,7 @@ class Curve:
     Attributes:
         rank: Spearman's rank correlation of setting and mean figure, -1..1; 1 where it rises at every turn.
         song_rank: the mean of the same within each song.
+        real: the figure of the real drums of the same phrases, NaN where they have none.
     """
 
     knob: str
@@ -56,6 +57,7 @@ class Curve:
     values: tuple[float, ...]
     rank: float
     song_rank: float
+    real: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ def density_curve(model: PhraseModel, stage: Stage, seed: int = 0) -> Curve:
         DENSITIES,
         stage,
         lambda x: play(model, stage, Wishes(density=x), seed).sum(axis=(1, 2)) / MEASURES_PER_PHRASE,
+        stage.real.sum(axis=(1, 2)) / MEASURES_PER_PHRASE,
     )
 
 
@@ -159,10 +162,12 @@ def temperature_curve(model: PhraseModel, stage: Stage, seed: int = 0) -> Curve:
 def fills_curves(model: PhraseModel, stage: Stage, seed: int = 0) -> list[Curve]:
     """Return the fill activity of the last bar of phrases at each setting, and how far it lies above that of the other bars."""
     activity = {x: fill_activity(play_with_fills(model, stage, x, seed), stage.measure_steps) for x in FILLS}
+    real = fill_activity(stage.real, stage.measure_steps)
     above = {x: rows[:, -1] - rows[:, :-1].mean(axis=1) for x, rows in activity.items()}
+    goal = real[:, -1] - real[:, :-1].mean(axis=1)
     return [
-        _curve("fills", "fill activity in bars 4, 8, ...", FILLS, stage, lambda x: activity[x][:, -1]),
-        _curve("fills", "the same less that of other bars", FILLS, stage, above.get),
+        _curve("fills", "fill activity in bars 4, 8, ...", FILLS, stage, lambda x: activity[x][:, -1], real[:, -1]),
+        _curve("fills", "the same less that of other bars", FILLS, stage, above.get, goal),
     ]
 
 
@@ -213,7 +218,8 @@ def to_text(curves: Sequence[Curve], judged: StyleFigures | None) -> str:
     lines = []
     for curve in curves:
         lines.append(f"{curve.knob}: {curve.figure}; rank correlation {curve.rank:.2f}, within songs {curve.song_rank:.2f}")
-        lines.append("  " + "  ".join(f"{x:g}: {y:.2f}" for x, y in zip(curve.settings, curve.values, strict=True)))
+        goal = "" if np.isnan(curve.real) else f"  (real drums {curve.real:.2f})"
+        lines.append("  " + "  ".join(f"{x:g}: {y:.2f}" for x, y in zip(curve.settings, curve.values, strict=True)) + goal)
     if judged is not None:
         lines.append(
             f"style: heard as asked {judged.agreement:.2f} (chance {judged.chance:.2f}); real drums heard right in brackets"
@@ -223,14 +229,23 @@ def to_text(curves: Sequence[Curve], judged: StyleFigures | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _curve(knob: str, figure: str, settings: Sequence[float], stage: Stage, measure: Callable[[float], np.ndarray]) -> Curve:
+def _curve(
+    knob: str,
+    figure: str,
+    settings: Sequence[float],
+    stage: Stage,
+    measure: Callable[[float], np.ndarray],
+    real: np.ndarray | None = None,
+) -> Curve:
+
     rows = np.stack([measure(x) for x in settings])
     good = ~np.isnan(rows).any(axis=0)
     songs = stage.songs[good]
     means = [song_mean(row[good], songs).value for row in rows]
     by_song = [[row[good][songs == song].mean() for row in rows] for song in np.unique(songs)]
     within = float(np.mean([rank_correlation(settings, values) for values in by_song]))
-    return Curve(knob, figure, tuple(settings), tuple(means), rank_correlation(settings, means), within)
+    goal = float("nan") if real is None else song_mean(real[good], songs).value
+    return Curve(knob, figure, tuple(settings), tuple(means), rank_correlation(settings, means), within, goal)
 
 
 def _jaccard_distance(left: np.ndarray, right: np.ndarray) -> np.ndarray:
