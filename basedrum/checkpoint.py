@@ -27,6 +27,7 @@ from basedrum.files import write_atomic
 from basedrum.models.config import ModelConfig
 from basedrum.models.families import build_discriminator, build_generator
 from basedrum.models.feel import FeelConfig, FeelNet
+from basedrum.models.planner import Planner
 from basedrum.music import kit
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
 from basedrum.music.rolls import LOWEST_PITCH, NUM_PITCHES
@@ -47,7 +48,8 @@ GRID = {
 class Drummer:
     """A generator ready to be sampled, and what its file says of it (`provenance`: data, rights, command, figures).
 
-    `ranker` is the discriminator, where it learned to weigh the generator's answers (`basedrum.training.ranking`).
+    `ranker` is the discriminator, where it learned to weigh the generator's answers (`basedrum.training.ranking`); `planner`
+    says which bars are to be repeated, where the drummer has one.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Drummer:
     config: ModelConfig
     provenance: dict
     ranker: nn.Module | None = None
+    planner: Planner | None = None
 
 
 def shipped() -> list[str]:
@@ -64,9 +67,15 @@ def shipped() -> list[str]:
 
 
 def save_drummer(
-    path: str | os.PathLike, generator: nn.Module, critic: nn.Module | None, provenance: dict, ranks: bool = False
+    path: str | os.PathLike,
+    generator: nn.Module,
+    critic: nn.Module | None,
+    provenance: dict,
+    *,
+    ranks: bool = False,
+    planner: nn.Module | None = None,
 ) -> None:
-    """Write a release file: the generator (the averaged one), the critic if given, config, grid, kit and provenance.
+    """Write a release file: the generator (the averaged one), critic and planner if given, config, grid, kit, provenance.
 
     `ranks` says that the critic learned to rank answers, and is to do so.
     Weights are stored in half precision: no figure of an evaluation moves, and the file is half as large.
@@ -74,6 +83,8 @@ def save_drummer(
     tensors = {f"generator.{k}": v for k, v in generator.state_dict().items()}
     if critic is not None:
         tensors |= {f"critic.{k}": v for k, v in critic.state_dict().items()}
+    if generator.config.plans:
+        tensors |= {f"planner.{k}": v for k, v in planner.state_dict().items()}
     tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
     config = dataclasses.asdict(generator.config)
     header = {"kind": "drummer", "config": config, "provenance": provenance, "ranks": ranks and critic is not None}
@@ -91,7 +102,8 @@ def load_drummer(name_or_path: str | os.PathLike = "default") -> Drummer:
     config = _config_of(header, name)
     generator = _filled(build_generator, config, tensors, "generator.", name)
     ranker = _filled(build_discriminator, config, tensors, "critic.", name).eval() if header.get("ranks") is True else None
-    return Drummer(name, generator.eval(), config, header.get("provenance", {}), ranker)
+    planner = _filled(Planner, config, tensors, "planner.", name).eval() if config.plans else None
+    return Drummer(name, generator.eval(), config, header.get("provenance", {}), ranker, planner)
 
 
 def load_critic(name_or_path: str | os.PathLike) -> nn.Module:

@@ -134,19 +134,24 @@ def test_a_run_of_phrases_is_one_song_and_depends_on_seed_and_step_alone(data):
     halves = [batches.draw_run(7, 3, rank, 2).drums for rank in (0, 1)]
     assert torch.equal(torch.stack(halves, dim=1).flatten(0, 1), run.drums)
     rows = batches.rows
-    deep = rows[np.flatnonzero(data.index["previous"][rows] >= 0)]
-    known = {data.kit(np.array([row])).tobytes(): data.kit(np.array([data.index["previous"][row]]))[0] for row in deep}
-    for i in np.flatnonzero(run.length.numpy() > 0):
-        before = known[(run.drums[i : i + 1] > 0).numpy().tobytes()]
-        assert np.array_equal(run.conditions[0].previous[i].numpy() > 0, before) or before.any()
+    before = data.index["previous"][rows]
+    rows, before = rows[before >= 0], before[before >= 0].astype(int)
+
+    def chained(bass, earlier_bass, earlier_drums):
+        return {b.tobytes() + e.tobytes() + d.tobytes() for b, e, d in zip(bass, earlier_bass, earlier_drums, strict=True)}
+
+    known = chained(data.bass(rows), data.bass(before), data.kit(before))
+    deep = run.length.numpy() > 0
+    now, then = run.conditions[:2]
+    assert chained(*((part[deep].numpy() > 0) for part in (now.bass, then.bass, now.previous))) <= known
 
 
 def test_a_drummer_in_ranking_follows_itself_or_the_real_drums(data):
     config = load_config("quick", TINY)
     trainer = Trainer(config, data)
     run = trainer.batches.draw_run(2, 3)
-    fake, condition = play_after_itself(trainer.averaged, run, dice())
-    again, _ = play_after_itself(trainer.averaged, run, dice())
+    fake, condition = play_after_itself(trainer.averaged, None, run, dice())
+    again, _ = play_after_itself(trainer.averaged, None, run, dice())
     assert torch.equal(fake, again) and set(fake.unique().tolist()) <= {0.0, 1.0}
     given = condition.has_previous > 0
     real = run.conditions[0]

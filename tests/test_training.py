@@ -146,7 +146,7 @@ def test_rollout_replaces_only_the_chosen_previous_drums(data):
     dice = torch.Generator()
     dice.manual_seed(0)
     before, _ = draw_dice(len(batch.drums), config.model, config.train, dice)
-    followed = follow_itself(trainer.generator, batch, before)
+    followed = follow_itself(trainer.generator, None, batch, before, dice)
     assert batch.rollout.any() and not batch.rollout.all()
     kept = torch.equal(followed.previous[~batch.rollout], batch.condition.previous[~batch.rollout])
     assert kept and not torch.equal(followed.previous[batch.rollout], batch.condition.previous[batch.rollout])

@@ -22,7 +22,7 @@ from basedrum.drummer.ranking import ANSWERS, STRICTNESS, draw_answers
 from basedrum.errors import ConfigError, printable
 from basedrum.models.binary import MEASURES_SHARE, PHRASES_SHARE, Noise, draw_song_noise, spread, vary
 from basedrum.models.condition import Condition
-from basedrum.models.families import sample
+from basedrum.models.families import perform
 from basedrum.music import kit
 from basedrum.music.rolls import active_steps
 
@@ -58,12 +58,14 @@ class PhraseModel:
     def __init__(
         self,
         drummer: Drummer,
-        phrases_share: float = PHRASES_SHARE,
-        measures_share: float = MEASURES_SHARE,
+        phrases_share: float | None = None,
+        measures_share: float | None = None,
         answers: int = ANSWERS,
         strictness: float = STRICTNESS,
     ) -> None:
-        self.drummer, self.phrases_share, self.measures_share = drummer, phrases_share, measures_share
+        self.drummer, shares = drummer, drummer.config.shares_dice
+        self.phrases_share = PHRASES_SHARE * shares if phrases_share is None else phrases_share
+        self.measures_share = MEASURES_SHARE * shares if measures_share is None else measures_share
         self.name, self.config, self.strictness = drummer.name, drummer.config, strictness
         self.lookahead, self.styles = drummer.config.lookahead, drummer.config.styles
         self.answers = answers if drummer.ranker is not None else 1
@@ -119,7 +121,9 @@ class PhraseModel:
         with torch.inference_mode():
             noise = [self._noise(seed, numbers, index, kept[i], thrown[i]) for i in range(num_answers)]
             every = Condition.join([condition] * num_answers)
-            hits = sample(self.drummer.generator, every, Noise.join(noise), wishes.temperature)
+            plans = np.concatenate([self._plan_dice(seed, numbers, index, thrown[i]) for i in range(num_answers)])
+            played = (every, Noise.join(noise), _floats(plans), wishes.temperature)
+            hits = perform(self.drummer.generator, self.drummer.planner, *played)
             if num_answers == 1:
                 drawn, scores = np.zeros(size, int), np.zeros((1, size))
             else:
@@ -152,6 +156,11 @@ class PhraseModel:
                 sharing = torch.tensor([self.measures_share])
                 known[number, take, throw] = spread(phrase, sharing, _dice(seed, number, 2 * index + 2, throw))
         return Noise.join([known[key] for key in keys])
+
+    def _plan_dice(self, seed: int, songs: np.ndarray, index: int, thrown: np.ndarray) -> np.ndarray:
+        """The dice (n, 4) of each phrase's plan, in 0..1."""
+        keys = zip(songs.tolist(), thrown.tolist(), strict=True)
+        return np.stack([np.random.default_rng([seed % (1 << 64), n, index, t, 0x91A4]).random(4) for n, t in keys])
 
     def _condition(
         self,

@@ -23,6 +23,7 @@ class ModelConfig:
     critic_width: the same for the discriminator.
     song_noise, bar_noise, step_noise: dimensions of the noise of a song, of each measure, of each step.
     similarity: whether the discriminator sees how alike the measures are.
+    plans: whether it is decided apart which bars repeat earlier ones (`models.planner`; `modern` only).
     """
 
     family: str = "modern"
@@ -35,6 +36,7 @@ class ModelConfig:
     bar_noise: int = 4
     step_noise: int = 4
     similarity: bool = True
+    plans: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "styles", tuple(self.styles))
@@ -47,6 +49,8 @@ class ModelConfig:
         for name in ("width", "critic_width", "song_noise", "bar_noise", "step_noise"):
             if not 1 <= getattr(self, name) <= 4096:
                 raise ConfigError(f"model.{name} {getattr(self, name)!r}: use a whole number from 1 to 4096")
+        if self.plans and self.family != "modern":
+            raise ConfigError(f"model.plans: a drummer of the family {self.family} has no plans, use false")
         if self.width % 4 or self.critic_width % 4:
             raise ConfigError("model.width and model.critic_width: use multiples of 4")
 
@@ -54,6 +58,12 @@ class ModelConfig:
     def plays_kit(self) -> bool:
         """Whether its drums are hits of the kit; else they are those of a roll."""
         return self.family != "classic"
+
+    @property
+    def shares_dice(self) -> bool:
+        """Whether the measures and phrases of a song share dice. Not where each hit knows those before it: it repeats
+        itself by what it hears, and dice that come again would count the same luck twice (a tenth too many hits)."""
+        return self.family != "autoregressive"
 
     @property
     def num_voices(self) -> int:

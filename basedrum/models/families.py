@@ -12,6 +12,7 @@ from basedrum.models.condition import Condition
 from basedrum.models.config import ModelConfig
 from basedrum.models.discriminator import Discriminator
 from basedrum.models.generator import Generator
+from basedrum.models.planner import Planner, follow_plan
 
 
 def build_generator(config: ModelConfig) -> nn.Module:
@@ -54,3 +55,19 @@ def sample(generator: nn.Module, condition: Condition, noise: Noise, temperature
     logits = generator(condition, calm)
     hits = stochastic_hits(logits, noise.bits, temperature) > 0.5 if config.family == "modern" else logits > 0
     return hits & (condition.active[..., None] > 0)
+
+
+@torch.no_grad()
+def perform(
+    generator: nn.Module,
+    planner: Planner | None,
+    condition: Condition,
+    noise: Noise,
+    uniform: Tensor,
+    temperature: float = 1.0,
+) -> Tensor:
+    """Return hits (B, T, V) bool as `sample` does, with the bars repeated that the planner, given `uniform` (B, M), repeats."""
+    hits = sample(generator, condition, noise, temperature)
+    if planner is None:
+        return hits
+    return follow_plan(hits, condition, planner.draw(condition, uniform, temperature))

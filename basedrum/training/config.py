@@ -31,7 +31,8 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 class TrainConfig:
     """Attributes:
     seed: of the weights, the batches and the noise.
-    warmup_steps: steps of likelihood (CVAE) before the game, so that the generator learns to use its noise.
+    warmup_steps: steps of likelihood (CVAE) before the game, so that the generator learns to use its noise; in them the
+        planner learns which bars real drummers repeat.
     steps: steps of the game, after the warm-up.
     critic_first: steps in which the discriminator alone learns, at the start of the game.
     ranking_steps: steps after the game, in which the generator rests and the discriminator learns to say how much likelier a
@@ -41,7 +42,7 @@ class TrainConfig:
     batch: phrases a step, over all processes together.
     loss: rpgan (relativistic, R1 + R2), hinge, wgan-gp or midinet.
     critic_steps, generator_steps: how often each player moves in a step.
-    warmup_lr, generator_lr, critic_lr, ranking_lr: learning rates; beta1, beta2: Adam's, in the game.
+    warmup_lr, generator_lr, critic_lr, plan_lr, ranking_lr: learning rates; beta1, beta2: Adam's, in the game.
     decay_from: the part of the game after which the rates fall in a line to a twentieth.
     gamma, penalty_every: weight of the gradient penalty, and how often it is taken (then that much stronger).
     mismatch, mismatch_from: weight of "real drums with another song's bass are fake", and the part of the game it starts at.
@@ -72,6 +73,7 @@ class TrainConfig:
     warmup_lr: float = 1.5e-3
     generator_lr: float = 4e-4
     critic_lr: float = 4e-4
+    plan_lr: float = 2e-3
     ranking_lr: float = 1e-3
     beta1: float = 0.0
     beta2: float = 0.99
@@ -110,7 +112,7 @@ class TrainConfig:
                 raise ConfigError(f"train.{name} {getattr(self, name)!r}: use 0 or more")
         if self.seed >= 2**63:
             raise ConfigError(f"train.seed {self.seed!r}: use a number below 2^63")
-        for name in ("warmup_lr", "generator_lr", "critic_lr", "ranking_lr"):
+        for name in ("warmup_lr", "generator_lr", "critic_lr", "plan_lr", "ranking_lr"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"train.{name} {getattr(self, name)!r}: use a number above 0")
         for name in ("beta1", "beta2"):
@@ -137,6 +139,8 @@ class Config:
             raise ConfigError(f"train.steps {self.train.steps!r}: an autoregressive drummer plays no game, use 0")
         if self.model.family == "classic" and self.train.ranking_steps:
             raise ConfigError(f"train.ranking_steps {self.train.ranking_steps!r}: a classic drummer is not ranked, use 0")
+        if self.model.plans and not self.train.warmup_steps:
+            raise ConfigError("model.plans: plans are learned in the warm-up, give train.warmup_steps")
 
     def to_dict(self) -> dict:
         return {"model": dataclasses.asdict(self.model), "train": dataclasses.asdict(self.train)}

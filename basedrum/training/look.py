@@ -12,7 +12,7 @@ import torch
 
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.measures import metrics, style
-from basedrum.models.families import sample
+from basedrum.models.families import perform
 from basedrum.music import kit
 from basedrum.music.rolls import BassRoll, DrumRoll
 from basedrum.training.batches import Batch, Batches
@@ -53,10 +53,11 @@ class Look:
             dice = torch.Generator(device)
             dice.manual_seed(seed)
             noise = draw_dice(len(condition), self.config.model, self.config.train, dice)[1]
+            uniform = torch.rand(len(condition), 4, generator=dice, device=device)
             if seed == 0:
-                first = self._kit(sample(generator, condition, noise).cpu())
+                first = self._kit(perform(generator, trainer.planner, condition, noise, uniform).cpu())
             some = torch.arange(min(VARIETY_PHRASES, len(condition)), device=device)
-            answers.append(self._kit(sample(generator, condition[some], noise[some]).cpu()))
+            answers.append(self._kit(perform(generator, trainer.planner, condition[some], noise[some], uniform[some]).cpu()))
         figures = self._figures(first)
         figures["variety"] = metrics.variety(np.stack(answers), self.real_drums, self.songs)
         if self.pictures is not None:

@@ -108,7 +108,8 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
                 trainer.discriminator if train.steps or train.ranking_steps else None
             )  # one that never played knows nothing
             ranks = train.ranking_steps > 0 and trainer.step == train.total_steps
-            save_drummer(folder.drummer, trainer.averaged, critic, provenance | {"step": trainer.step}, ranks)
+            about = provenance | {"step": trainer.step}
+            save_drummer(folder.drummer, trainer.averaged, critic, about, ranks=ranks, planner=trainer.planner)
             save_run(folder.resume, trainer.state())
         except CheckpointError as error:
             raise TrainingError(
@@ -133,7 +134,7 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
                 folder.write_log(rows)
                 for name, value in row.items():
                     board(name, value, trainer.step)
-                shown = ("critic", "fool", "likelihood", "rank", "lift", "variety")
+                shown = ("critic", "fool", "likelihood", "plan", "rank", "lift", "variety")
                 bar.set_postfix({k: f"{row[k]:.3f}" for k in shown if k in row})
             leaving = bool(stopped)  # a signal from here on is for the next step
             if trainer.step % train.save_every == 0 or last or leaving:

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from basedrum.models.binary import MEASURES_SHARE, PHRASES_SHARE, draw_song_noise, spread, vary
 from basedrum.models.condition import Condition
-from basedrum.models.families import sample
+from basedrum.models.families import perform
+from basedrum.models.planner import Planner
+from basedrum.music.grid import MEASURES_PER_PHRASE
 from basedrum.training.batches import Run
 
 REAL_BEFORE = 0.4
@@ -24,7 +26,9 @@ REAL_BEFORE = 0.4
 
 
 @torch.no_grad()
-def play_after_itself(generator: nn.Module, run: Run, dice: torch.Generator) -> tuple[Tensor, Condition]:
+def play_after_itself(
+    generator: nn.Module, planner: Planner | None, run: Run, dice: torch.Generator
+) -> tuple[Tensor, Condition]:
     """Return the drummer's answers (B, T, V) to the last phrases of runs, and the conditions it gave them in.
 
     It plays the runs from their first phrase, with the dice of one song, hearing what it played before.
@@ -44,8 +48,9 @@ def play_after_itself(generator: nn.Module, run: Run, dice: torch.Generator) -> 
         given = follows.float() if back else torch.where(after_real, condition.has_previous, follows.float())
         condition = condition.replace(previous=previous * given[:, None, None], has_previous=given)
         due = torch.nonzero((run.length >= back) & ~after_real if back else torch.ones_like(follows))[:, 0]
+        uniform = torch.rand(size, MEASURES_PER_PHRASE, generator=dice, device=dice.device)
         if len(due):
-            hits = sample(generator, condition[due], noise[due]).float()
+            hits = perform(generator, planner, condition[due], noise[due], uniform[due]).float()
             played = played.index_copy(0, due, hits)
     return played, condition
 

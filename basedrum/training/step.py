@@ -13,7 +13,8 @@ from basedrum.models.condition import Condition
 from basedrum.models.config import ModelConfig
 from basedrum.models.families import explain, to_drums
 from basedrum.models.generator import Encoder
-from basedrum.music.grid import STEPS_PER_PHRASE
+from basedrum.models.planner import Planner, follow_plan, plan_loss, plan_of
+from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_PHRASE
 from basedrum.training.batches import Batch
 from basedrum.training.config import TrainConfig
 from basedrum.training.losses import LOSS_OF, divergence, likelihood, logistic_loss, matching, slope_from_one, squared_slope
@@ -26,19 +27,32 @@ def draw_dice(batch: int, model: ModelConfig, train: TrainConfig, generator: tor
     """
     song = draw_song_noise(batch, model, generator)
     chance, part = torch.rand(2, batch, generator=generator, device=generator.device)
-    sharing = torch.where(chance < train.sharing, torch.ones_like(part), part)
+    sharing = torch.where(chance < train.sharing, torch.ones_like(part), part) * model.shares_dice
     return spread(song, sharing, generator), spread(song, sharing, generator)
 
 
 @torch.no_grad()
-def follow_itself(generator: nn.Module, batch: Batch, noise_before: Noise) -> Condition:
+def follow_itself(
+    generator: nn.Module, planner: Planner | None, batch: Batch, noise_before: Noise, dice: torch.Generator
+) -> Condition:
     """Return the condition in which, for the rollout samples, the previous drums are what the generator itself played."""
     chosen = torch.nonzero(batch.rollout)[:, 0]
     if not len(chosen):
         return batch.condition
     before, noise = batch.before[chosen], noise_before[chosen]
     own = to_drums(generator(before, noise), before, noise, generator.config)
+    own = with_plan(own, planner, before, dice)
     return batch.condition.replace(previous=batch.condition.previous.index_copy(0, chosen, own))
+
+
+def with_plan(drums: Tensor, planner: Planner | None, condition: Condition, dice: torch.Generator) -> Tensor:
+    """Return drums (B, T, V) with the bars repeated that the planner repeats; their gradient goes to the bar they repeat."""
+    if planner is None:
+        return drums
+    uniform = torch.rand(len(drums), MEASURES_PER_PHRASE, generator=dice, device=dice.device)
+    with torch.no_grad():
+        plan = planner.draw(condition, uniform)
+    return follow_plan(drums, condition, plan)
 
 
 class CriticObjective(nn.Module):
@@ -147,3 +161,16 @@ def draw_posterior_dice(batch: int, model: ModelConfig, generator: torch.Generat
         return torch.randn(batch, *shape, generator=generator, device=generator.device)
 
     return draw(model.song_noise), draw(4, model.bar_noise), draw(4, 16, model.step_noise)
+
+
+class PlanTurn(nn.Module):
+    """The planner learns which bars real drummers repeat."""
+
+    def __init__(self, planner: Planner) -> None:
+        super().__init__()
+        self.planner = planner
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return `plan`, the cross-entropy of a bar's choice in nats."""
+        plan = plan_of(batch.drums, batch.condition)
+        return {"plan": plan_loss(self.planner(batch.condition, plan), plan)}

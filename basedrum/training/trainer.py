@@ -21,16 +21,19 @@ from basedrum.errors import TrainingError, printable
 from basedrum.models.condition import Condition
 from basedrum.models.families import build_discriminator, build_generator
 from basedrum.models.generator import Encoder
+from basedrum.models.planner import Planner
 from basedrum.training.batches import Batch, Batches
 from basedrum.training.config import Config
 from basedrum.training.ranking import play_after_itself, real_condition
 from basedrum.training.step import (
     CriticObjective,
     GeneratorTurn,
+    PlanTurn,
     draw_dice,
     draw_posterior_dice,
     follow_itself,
     fooling,
+    with_plan,
 )
 
 CLIP = 1.0
@@ -61,6 +64,7 @@ class Trainer:
         needs_encoder = model.family == "modern" and (train.warmup_steps or train.reconstruction)
         self.encoder = Encoder(model).to(device) if needs_encoder else None
         self.averaged = copy.deepcopy(self.generator).requires_grad_(False).eval()
+        self.planner = Planner(model).to(device) if model.plans else None
         self.step = 0
         self.sums: dict[str, tuple[float, int]] = {}
         self._feed: Iterator[Batch] | None = None
@@ -73,6 +77,10 @@ class Trainer:
         judge = list(self.discriminator.parameters())
         self.critic_optimizer = torch.optim.Adam(judge, train.critic_lr, betas=(train.beta1, train.beta2))
         self.ranking_optimizer = torch.optim.AdamW(judge, train.ranking_lr, betas=(0.9, 0.98), weight_decay=0.05)
+        self.plan_turn = None if self.planner is None else PlanTurn(self.planner)
+        if self.planner is not None:
+            self.plan_optimizer = torch.optim.AdamW(self.planner.parameters(), train.plan_lr, weight_decay=0.01)
+            self.plan_turn = _shared(self.plan_turn) if world > 1 else self.plan_turn
         if world > 1:
             critic = _shared(critic)
         self.critic_objective = critic
@@ -83,7 +91,8 @@ class Trainer:
         train, step = self.config.train, self.step
         dice = torch.Generator(self.device)
         dice.manual_seed(((train.seed * 1_000_003 + step) * 4099 + self.rank) % (1 << 62))
-        if step < train.warmup_steps + train.steps:
+        game_over = train.warmup_steps + train.steps
+        if step < game_over:
             batch = self._next_batch().to(self.device)
             losses = self._warm_up(batch, dice) if step < train.warmup_steps else self._play(batch, dice)
             self._average()
@@ -103,7 +112,8 @@ class Trainer:
     def _next_batch(self) -> Batch:
         """Return the batch of the step; on a GPU two processes draw ahead, which changes nothing but the time."""
         if self._feed is None:
-            steps = range(self.step, self.config.train.warmup_steps + self.config.train.steps)
+            train = self.config.train
+            steps = range(self.step, train.warmup_steps + train.steps)
             self._feed = iter(
                 DataLoader(
                     self.batches.shared(self.rank, self.world),
@@ -121,7 +131,12 @@ class Trainer:
             losses = self.turn(batch, posterior=posterior)[1]
         kl = train.kl * min(1.0, (self.step + 1) / KL_RAMP_STEPS)
         total = losses["likelihood"] + kl * losses["kl"] if "kl" in losses else losses["likelihood"]
-        self._descend(total, losses, self.warmup_optimizer, CLIP, _late_rate(self.step, train.warmup_steps, 0.7))
+        rate = _late_rate(self.step, train.warmup_steps, 0.7)
+        self._descend(total, losses, self.warmup_optimizer, CLIP, rate)
+        if self.plan_turn is not None:
+            plan = self.plan_turn(batch)
+            self._descend(plan["plan"], plan, self.plan_optimizer, CLIP, rate)
+            losses |= plan
         return losses
 
     def _play(self, batch: Batch, dice: torch.Generator) -> dict[str, Tensor]:
@@ -136,9 +151,10 @@ class Trainer:
             explain = train.reconstruction > 0 and move == 0 and played % train.reconstruction_every == 0
             posterior = draw_posterior_dice(len(batch.drums), model, dice) if explain and generator_moves else None
             with self._precision(), torch.set_grad_enabled(move < generator_moves):
-                condition = follow_itself(self.generator, batch, before)
+                condition = follow_itself(self.generator, self.planner, batch, before, dice)
                 player = self.turn if move < generator_moves else self.turn_alone
                 fake, explained = player(batch, condition, now, posterior)
+                fake = with_plan(fake, self.planner, condition, dice)
             if move < train.critic_steps:
                 losses |= self._move_critic(batch, fake.detach(), condition, dice, rate)
             if move < generator_moves:
@@ -149,8 +165,8 @@ class Trainer:
         train = self.config.train
         run = self.batches.draw_run(self.step, train.ranking_depth, self.rank, self.world).to(self.device)
         with self._precision():
-            fake, condition = play_after_itself(self.averaged, run, dice)
-        ranked = self.step - train.warmup_steps - train.steps
+            fake, condition = play_after_itself(self.averaged, self.planner, run, dice)
+        ranked = self.step - train.total_steps + train.ranking_steps
         rate = min(1.0, (ranked + 1) / RANKING_RAMP_STEPS) * _late_rate(ranked, train.ranking_steps, 0.0)
         self.discriminator.requires_grad_(True)
         with self._precision():
@@ -229,15 +245,17 @@ class Trainer:
 
     def _players(self) -> dict[str, nn.Module]:
         players = {"generator": self.generator, "discriminator": self.discriminator, "averaged": self.averaged}
-        return players if self.encoder is None else players | {"encoder": self.encoder}
+        more = {"encoder": self.encoder, "planner": self.planner}
+        return players | {name: player for name, player in more.items() if player is not None}
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {
+        optimizers = {
             "warmup": self.warmup_optimizer,
             "generator": self.generator_optimizer,
             "critic": self.critic_optimizer,
             "ranking": self.ranking_optimizer,
         }
+        return optimizers if self.planner is None else optimizers | {"plan": self.plan_optimizer}
 
     def load_state(self, state: dict) -> None:
         """Go on from `state`. Raises TrainingError if it belongs to another model or training, or cannot be one's state."""
