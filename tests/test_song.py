@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from basedrum.drummer.form import phrase_starts
 from basedrum.drummer.song import first_full_bar, heard_measures, in_threes, phrase_windows, play_song, sounding_measures
 from basedrum.music.grid import Grid
 from basedrum.music.kit import CLOSED_HAT, KICK, SNARE
 from basedrum.music.notes import Notes
 from basedrum.music.rolls import BassRoll, active_steps
-from basedrum.music.swing import lay_out
+from basedrum.music.swing import Swing, lay_out
 
 QUARTER = 480
 BAR = 4 * QUARTER
@@ -243,13 +244,24 @@ def test_a_drummer_who_plays_every_step_fills_every_bar(metre):
 
 
 def test_ternary_hits_leave_the_middle_of_the_beat_unless_the_bass_is_there():
+    grid = lay_out(Grid(QUARTER, 2 * BAR), Swing(np.array([2 / 3, 0.5]), np.array([0.5, 0.5])))
     hits = np.zeros((2, 16, 12), bool)
     hits[:, [0, 2, 6], CLOSED_HAT] = True
     bass = np.zeros((2, 16), bool)
     bass[:, 6] = True
-    moved = in_threes(hits, bass, np.array([True, False]))
+    moved = in_threes(hits, bass, grid)
     assert np.flatnonzero(moved[0, :, CLOSED_HAT]).tolist() == [0, 3, 6]
     assert np.flatnonzero(moved[1, :, CLOSED_HAT]).tolist() == [0, 2, 6]
+
+
+@pytest.mark.parametrize(("metre", "beat"), [((6, 8), [0, 1, 3]), ((12, 8), [0, 3])])
+def test_the_hats_of_six_eight_flow(metre, beat):
+    grid = lay_out(Grid(QUARTER, 2880, time_signatures=((0, *metre),)))
+    hits = np.zeros((grid.num_measures, 16, 12), bool)
+    hits[:, [0, 3], CLOSED_HAT] = hits[:, 4, SNARE] = True
+    flowing = in_threes(hits, np.zeros((grid.num_measures, 16), bool), grid)
+    assert all(np.flatnonzero(bar[:, CLOSED_HAT]).tolist() == beat for bar in flowing)
+    assert np.array_equal(flowing[..., SNARE], hits[..., SNARE])
 
 
 def test_a_pickup_is_played_from_its_first_note_and_phrases_begin_behind_it():
@@ -282,3 +294,42 @@ def test_pairs_of_short_bars_begin_behind_the_pickup():
     hits = play_song(Rock(), bass, grid, np.ones(9, bool), start_tick=QUARTER).reshape(9, 16, 12)
     assert hits[1:, 0, KICK].all() and hits[1:, 4, SNARE].all()
     assert not hits[0, :4].any()
+
+
+def phrases(pattern):
+    """The bars in which phrases begin, for a bass of which each letter is a bar of its own kind."""
+    hits = np.zeros((len(pattern), 16, 72), bool)
+    for bar, letter in enumerate(pattern):
+        kind = np.random.default_rng(ord(letter))
+        hits[bar, kind.choice(16, 6, replace=False), kind.integers(0, 12, 6)] = True
+    return phrase_starts(hits, 0, len(pattern))
+
+
+def test_without_a_reason_phrases_are_four_bars():
+    assert phrases("abcdefghijklmnop") == [0, 4, 8, 12]
+    assert phrases("aaaaaaaaaaaaaa") == [0, 4, 8, 12]
+    assert phrases("ab") == [0]
+
+
+def test_an_intro_of_two_bars_is_a_phrase_of_its_own():
+    starts = phrases("xy" + "abcd" * 4 + "efgh" * 4)
+    assert starts[:3] == [0, 2, 6] and starts == [0, *range(2, 34, 4)]
+
+
+def test_phrases_follow_the_sections_after_bars_put_in():
+    starts = phrases("abcd" * 4 + "xy" + "efgh" * 4 + "abcd" * 4)
+    assert {0, 16, 18, 34} <= set(starts)
+    assert max(np.diff([*starts, 50])) == 4
+
+
+def test_the_drummer_is_asked_phrase_by_phrase_where_sections_begin():
+    bars = "xyabcdabcdabcdefghefgh"
+    grid = Grid(QUARTER, len(bars) * BAR)
+    pitched = np.asarray([ord(letter) - ord("a") for letter in bars])
+    notes = Notes(np.arange(len(bars)) * BAR, np.arange(len(bars)) * BAR + QUARTER, 40 + pitched, np.full(len(bars), 90))
+    state = Recorder()
+    hits = play_song(state, BassRoll.from_notes(notes, grid), grid, np.ones(len(bars), bool))
+    assert len(state.calls) == 6
+    heard_pitches = [int(np.flatnonzero(call[0][0].reshape(4, 16, 72)[-1].any(axis=0))[0]) for call in state.calls]
+    assert "".join(chr(ord("a") + pitch - 16) for pitch in heard_pitches) == "ydddhh", "the last bar of each phrase"
+    assert np.array_equal(hits[:, KICK], BassRoll.from_notes(notes, grid).hits)

@@ -153,3 +153,20 @@ def test_a_compound_bar_cut_short_by_a_change_ends_where_the_next_begins():
 def test_wishes_do_not_swing_compound_time():
     plain = Grid(QUARTER, 4 * 1440, (), ((0, 6, 8),))
     assert lay_out(plain, Swing.of_ratio(3, 4)).tick_at(np.zeros(4, int), np.arange(4)).tolist() == [0, 240, 360, 480]
+
+
+@pytest.mark.parametrize(
+    ("metre", "eighths", "steps"),
+    [
+        ((6, 8), [0, 3], [8] * 4),
+        ((6, 8), [0, 2, 4], [12] * 4),
+        ((6, 8), [0, 1, 2, 3, 4, 5], [8] * 4),
+        ((6, 8), [0], [8] * 4),
+        ((12, 8), [0, 2, 3, 5, 6, 8, 9, 11], [16] * 4),
+        ((9, 8), [0, 2, 4, 6], [12, 6] * 4),
+    ],
+)
+def test_the_bass_says_whether_a_bar_is_in_threes_or_in_twos(metre, eighths, steps):
+    plain = Grid(QUARTER, 4 * metre[0] * 240, (), ((0, *metre),))
+    line = notes((np.arange(4)[:, None] * metre[0] + eighths).ravel() / 2)
+    assert lay_song(line, NOBODY, plain)[0].measure_steps.tolist() == steps

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from basedrum.drummer.song import PhrasePlayer, first_full_bar, play_song
+from basedrum.drummer.song import PhrasePlayer, first_full_bar, phrase_plan, play_song
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE, Grid
 from basedrum.music.metre import common_time
 from basedrum.music.rolls import BassRoll
@@ -36,21 +36,27 @@ def redo_song(
         kept: (M * 16, 12) bool, the drums the song has.
         state, bass, grid, sounding, lookahead, start_tick: as for `play_song`.
     """
-    bars = common_time(grid, first_full_bar(grid, start_tick))
+    first_bar = first_full_bar(grid, start_tick)
+    bars = common_time(grid, first_bar)
     measure = np.arange(grid.num_measures)
     is_new = (first <= measure) & (measure <= last)
     in_span = bars.sounding(is_new)
-    where = np.flatnonzero(bars.sounding(np.asarray(sounding, bool)))
+    is_played = bars.sounding(np.asarray(sounding, bool))
+    where = np.flatnonzero(is_played)
     if not len(where) or not in_span.any():
         return kept
+    plan = phrase_plan(bars.gather(bass.onset), is_played, int(np.searchsorted(grid.bars[bars.measures], first_bar)))
     begin, end = np.flatnonzero(in_span)[[0, -1]].tolist()
     stop = begin + -(-(end + 1 - begin) // MEASURES_PER_PHRASE) * MEASURES_PER_PHRASE
+    before = sum(start <= begin for start in plan) - 1
+    if begin in plan:
+        stop = min([start for start in plan if start > end], default=stop)
     stop = min(stop, int(where[-1]) + 1)
     start = max(min(begin, stop - MEASURES_PER_PHRASE), int(where[0]))
     cells = bars.played[start:stop]
     asked = np.isin(measure, cells[cells >= 0] // STEPS_PER_MEASURE)
-    begun = Begun(state, _before(bars.gather(kept), begin), max(0, begin - int(where[0])) // MEASURES_PER_PHRASE)
-    new = play_song(begun, bass, grid, sounding & asked, lookahead, start_tick)
+    begun = Begun(state, _before(bars.gather(kept), begin), max(0, before))
+    new = play_song(begun, bass, grid, sounding & asked, lookahead, start_tick, plan if begin in plan else ())
     return np.where(np.repeat(is_new, STEPS_PER_MEASURE)[:, None], new, kept)
 
 

@@ -16,12 +16,15 @@ Conventions: hits are (num_measures * 16, 12) bool over the voices of the kit; a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 
+from basedrum.drummer.form import phrase_starts
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_BEAT, STEPS_PER_MEASURE, STEPS_PER_PHRASE, Grid
-from basedrum.music.kit import NUM_VOICES
+from basedrum.music.kit import CLOSED_HAT, NUM_VOICES
 from basedrum.music.metre import common_time
 from basedrum.music.notes import Notes
 from basedrum.music.rolls import BassRoll, active_steps
@@ -41,7 +44,13 @@ class PhrasePlayer(Protocol):
 
 
 def play_song(
-    state: PhrasePlayer, bass: BassRoll, grid: Grid, sounding: np.ndarray, lookahead: int = 0, start_tick: int | None = None
+    state: PhrasePlayer,
+    bass: BassRoll,
+    grid: Grid,
+    sounding: np.ndarray,
+    lookahead: int = 0,
+    start_tick: int | None = None,
+    starts: Sequence[int] | None = None,
 ) -> np.ndarray:
     """Return the drums of a whole song as hits (M * 16, 12) bool, none on an inactive step nor at or after `grid.end_tick`.
 
@@ -50,6 +59,7 @@ def play_song(
         sounding: (M,) bool, whether any pitched part sounds in the measure (see `sounding_measures`).
         lookahead: 0 answers a phrase from its own bass, 1 from the bass of the phrase before.
         start_tick: where the band begins. If that is a pickup, no hit comes before it and phrases begin with the next bar.
+        starts: measures of 4/4 (see `common_time`) at which phrases begin; None: where the bass says so (see `form`).
     """
     num_measures = grid.num_measures
     if bass.num_steps != num_measures * STEPS_PER_MEASURE or len(sounding) != num_measures:
@@ -60,11 +70,13 @@ def play_song(
     is_played = bars.sounding(sounding)
     first = int(np.searchsorted(grid.bars[bars.measures], first_bar))
     cells = np.stack([bars.gather(bass.onset), bars.gather(bass.sustain)])
+    if starts is None:
+        starts = phrase_plan(cells[0], is_played, first)
     source = heard_measures(cells.any(axis=(0, 2, 3)))
     hits = np.zeros((len(bars.steps), STEPS_PER_MEASURE, NUM_VOICES), bool)
     tempo = grid.measure_qpm[bars.measures]
     previous, heard_before = None, None
-    for index, (window, num_new) in enumerate(phrase_windows(is_played, first)):
+    for index, (window, num_new) in enumerate(phrase_windows(is_played, first, starts)):
         new = window[MEASURES_PER_PHRASE - num_new :]
         if window[-1] < first:  # the pickup, the last to be played: nothing was before it
             previous, heard_before = None, None
@@ -80,12 +92,19 @@ def play_song(
         hits[new] = previous.reshape(MEASURES_PER_PHRASE, STEPS_PER_MEASURE, NUM_VOICES)[-num_new:]
     hits = bars.scatter(hits, num_measures).reshape(num_measures, STEPS_PER_MEASURE, NUM_VOICES)
     hits &= sounding[:, None, None]
-    hits = in_threes(hits, bass.hits.reshape(num_measures, -1), grid.is_ternary)
+    hits = in_threes(hits, bass.hits.reshape(num_measures, -1), grid)
     step_ticks = grid.tick_at(np.arange(num_measures)[:, None], np.arange(STEPS_PER_MEASURE))
     is_open = step_ticks < grid.end_tick
     if first_bar:
         is_open &= step_ticks > start_tick - grid.ticks_per_step
     return (hits & is_open[..., None]).reshape(-1, NUM_VOICES)
+
+
+def phrase_plan(bass_onsets: np.ndarray, sounding: np.ndarray, first: int) -> list[int]:
+    """Return the measures at which phrases begin in a song of which (N,) measures sound, those before `first` its pickup."""
+    where = np.flatnonzero(sounding)
+    where = where[where >= first]
+    return phrase_starts(bass_onsets, int(where[0]), int(where[-1]) + 1) if len(where) else []
 
 
 def first_full_bar(grid: Grid, start_tick: int | None) -> int:
@@ -99,37 +118,45 @@ def first_full_bar(grid: Grid, start_tick: int | None) -> int:
     return bar + 1 if is_pickup and bar + 2 < len(starts) else 0
 
 
-def in_threes(hits: np.ndarray, bass_hits: np.ndarray, is_ternary: np.ndarray) -> np.ndarray:
-    """Return hits (M, 16, 12) with those in the very middle of a ternary beat moved to its last third.
+def in_threes(hits: np.ndarray, bass_hits: np.ndarray, grid: Grid) -> np.ndarray:
+    """Return hits (M, 16, 12) with ternary beats played in three.
 
-    They stay where the bass (M, 16) plays there too. Of real drummers 1 hit in 50 of swung songs lies there, of ours 1 in 14.
+    What falls in the very middle of such a beat moves to its last third, unless the bass (M, 16) plays there too: of real
+    drummers 1 hit in 50 of swung songs lies there, of ours 1 in 14. In compound bars of fewer than four beats (6/8) a closed
+    hat on the first and the last third plays the second as well: real hats sound there in .45 of the beats, ours in .1.
     """
     hits = hits.copy()
     beats = hits.reshape(len(hits), -1, STEPS_PER_BEAT, NUM_VOICES)
-    moved = is_ternary[:, None] & ~bass_hits.reshape(beats.shape[:3])[:, :, 2]
+    moved = grid.is_ternary[:, None] & ~bass_hits.reshape(beats.shape[:3])[:, :, 2]
     beats[:, :, 3] |= beats[:, :, 2] & moved[..., None]
     beats[:, :, 2] &= ~moved[..., None]
+    flows = (grid.pace != 1) & (grid.measure_steps < STEPS_PER_MEASURE)
+    beats[:, :, 1, CLOSED_HAT] |= beats[:, :, 0, CLOSED_HAT] & beats[:, :, 3, CLOSED_HAT] & flows[:, None]
     return hits
 
 
-def phrase_windows(sounding: np.ndarray, first: int = 0) -> list[tuple[np.ndarray, int]]:
+def phrase_windows(sounding: np.ndarray, first: int = 0, starts: Sequence[int] = ()) -> list[tuple[np.ndarray, int]]:
     """Return (window, num_new) per phrase: the four measures played, of which the last num_new (1..4) are kept.
 
     The windows cover the song from its first to its last measure with sound; a song shorter than four measures goes round.
     What sounds before measure `first`, a pickup, comes last, as the end of a phrase that goes on with the first measures.
+    A phrase begins at each of `starts`, and where four measures have passed.
     """
     where = np.flatnonzero(sounding)
     pickup, where = where[where < first][-MEASURES_PER_PHRASE + 1 :], where[where >= first]
     if not len(where):
         return []
-    begin, length = int(where[0]), int(where[-1] - where[0]) + 1
+    begin, stop = int(where[0]), int(where[-1]) + 1
     windows = []
-    for start in range(0, length, MEASURES_PER_PHRASE):
-        end = min(start + MEASURES_PER_PHRASE, length)
-        window = begin + np.arange(end - MEASURES_PER_PHRASE, end) % length
-        windows.append((window, end - start))
+    edges = [begin, *(start for start in starts if begin < start < stop), stop]
+    for here, after in pairwise(edges):
+        for start in range(here, after, MEASURES_PER_PHRASE):
+            end = min(start + MEASURES_PER_PHRASE, after)
+            window = np.arange(end - begin - MEASURES_PER_PHRASE, end - begin)
+            window = np.where(window < 0, window % min(MEASURES_PER_PHRASE, stop - begin), window)
+            windows.append((begin + window, end - start))
     if len(pickup):
-        after = begin + np.arange(MEASURES_PER_PHRASE - len(pickup)) % length
+        after = begin + np.arange(MEASURES_PER_PHRASE - len(pickup)) % (stop - begin)
         windows.append((np.concatenate([after, pickup]), len(pickup)))
     return windows
 

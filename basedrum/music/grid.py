@@ -120,6 +120,11 @@ class Grid:
         return self._measures[3]
 
     @property
+    def pace(self) -> np.ndarray:
+        """(M,) how fast the beats of a measure go against quarters: 1, but in compound time (see `swing.LaidGrid`)."""
+        return np.ones(self.num_measures)
+
+    @property
     def is_ternary(self) -> np.ndarray:
         """(M,) bool: whether the beats are in three (see `swing.LaidGrid`)."""
         return np.zeros(self.num_measures, bool)

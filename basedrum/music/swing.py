@@ -49,13 +49,39 @@ class Swing:
         return cls(np.full(num_measures, ratio / (1 + ratio)), np.full(num_measures, STRAIGHT))
 
 
-def estimate_swing(bass: Notes, others: Notes, grid: Grid) -> Swing:
+Metres = frozenset[tuple[int, int]]
+
+
+def dotted_metres(bass: Notes, grid: Grid) -> Metres:
+    """Return the compound metres of a song that its bass counts in dotted beats, and not in twos as a 6/8 of three quarters.
+
+    It counts in twos if it begins more notes on an eighth that only twos have than on one that only threes have.
+    """
+    ticks, starts = np.unique(bass.start_ticks), grid.measure_ticks[grid.starts_bar]
+    bar = np.maximum(np.searchsorted(starts, ticks + grid.ticks_per_step / 2, side="right") - 1, 0)
+    signatures = [s for s in grid.time_signatures if is_compound(*s[1:])]
+    found = set()
+    for metre in {signature[1:] for signature in signatures}:
+        changes = np.asarray([tick for tick, *_ in grid.time_signatures])
+        of_bar = np.searchsorted(changes, starts + 1, side="right") - 1
+        inside = np.asarray([s[1:] == metre for s in grid.time_signatures])[of_bar] & (of_bar >= 0)
+        here = inside[bar]
+        pulses = np.round((ticks - starts[bar])[here] * metre[1] / (4 * grid.ticks_per_quarter)).astype(int)
+        counts = np.bincount(np.clip(pulses, 0, metre[0]), minlength=metre[0] + 1)[: metre[0]]
+        place = np.arange(metre[0])
+        threes, twos = (place % 3 == 0) & (place > 0), (place % 2 == 0) & (place % 3 != 0)
+        if counts[twos].mean() <= counts[threes].mean():
+            found.add(metre)
+    return frozenset(found)
+
+
+def estimate_swing(bass: Notes, others: Notes, grid: Grid, dotted: Metres | None = None) -> Swing:
     """Return the swing of each measure as the onsets of the bass tell it, section by section.
 
     Where the bass plays hardly any off-beats (a walking bass in quarters) the other pitched parts are asked. Compound
     measures and those that are no whole beats are straight. What is heard in a measure is what its surroundings say.
     """
-    straight, coarse, pace = _uncompounded(grid)
+    straight, coarse, pace = _uncompounded(grid, dotted)
     can_swing = _may_swing(straight, pace)
 
     def evidence(notes: Notes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -199,22 +225,24 @@ def lay_song(bass: Notes, others: Notes, grid: Grid, ratio: float | None = None)
     Args:
         ratio: long to short, 1 straight to 3 dotted, for the drums of the whole song; None swings as the bass does.
     """
-    heard = estimate_swing(bass, others, grid)
+    dotted = dotted_metres(bass, grid)
+    heard = estimate_swing(bass, others, grid, dotted)
     if ratio is None:
-        laid = lay_out(grid, heard)
+        laid = lay_out(grid, heard, dotted=dotted)
         return laid, laid
     wish = Swing.of_ratio(ratio, len(heard.eighths))
-    return lay_out(grid, heard, wish), lay_out(grid, wish, heard)
+    return lay_out(grid, heard, wish, dotted), lay_out(grid, wish, heard, dotted)
 
 
-def lay_out(grid: Grid, swing: Swing | None = None, heard: Swing | None = None) -> Grid:
+def lay_out(grid: Grid, swing: Swing | None = None, heard: Swing | None = None, dotted: Metres | None = None) -> Grid:
     """Return `grid` with its compound bars and its swung beats laid on steps; the same grid where there are none.
 
     Args:
         swing: where the off-beats fall; None is straight.
         heard: how the bass swings, if not like that. An off-beat is the fourth step of its beat where both swing enough.
+        dotted: the compound metres to count in dotted beats; None: all.
     """
-    straight, coarse, pace = _uncompounded(grid)
+    straight, coarse, pace = _uncompounded(grid, dotted)
     can_swing = _may_swing(straight, pace)
     swing = swing or Swing.straight(len(pace))
     eighths, sixteenths = (np.where(can_swing, part, STRAIGHT) for part in (swing.eighths, swing.sixteenths))
@@ -243,20 +271,20 @@ def _inside_the_beat(eighths: np.ndarray, sixteenths: np.ndarray, is_ternary: np
     return np.stack([np.zeros(len(first)), first, middle, last], axis=1)
 
 
-def _uncompounded(grid: Grid) -> tuple[Grid, Warp | None, np.ndarray]:
+def _uncompounded(grid: Grid, dotted: Metres | None) -> tuple[Grid, Warp | None, np.ndarray]:
     """Return the grid with a quarter for each dotted beat, the map to its ticks (None: no such beats), and the pace (M,)."""
     signatures = [s for s in grid.time_signatures if s[0] < max(grid.end_tick, 1)]
-    if not any(is_compound(numerator, denominator) for _, numerator, denominator in signatures):
+    if dotted is None:
+        dotted = frozenset(s[1:] for s in signatures if is_compound(*s[1:]))
+    if not any(s[1:] in dotted for s in signatures):
         return grid, None, np.ones(grid.num_measures)
     if signatures[0][0] > 0:
         signatures.insert(0, (0, 4, 4))
     own = np.asarray([*(tick for tick, *_ in signatures), max(grid.end_tick, signatures[-1][0] + 1)], np.float64)
-    paces = np.asarray(
-        [denominator / 12 if is_compound(numerator, denominator) else 1.0 for _, numerator, denominator in signatures]
-    )
+    paces = np.asarray([metre[1] / 12 if tuple(metre) in dotted else 1.0 for _, *metre in signatures])
     at = np.concatenate([[0.0], np.cumsum(np.diff(own) * paces)])
     metres = tuple(
-        (start, numerator // 3, 4) if is_compound(numerator, denominator) else (start, numerator, denominator)
+        (start, numerator // 3, 4) if (numerator, denominator) in dotted else (start, numerator, denominator)
         for start, (_, numerator, denominator) in zip(at.tolist(), signatures, strict=False)
     )
     straight = Grid(grid.ticks_per_quarter, float(at[-1]), (), metres)
