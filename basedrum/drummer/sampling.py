@@ -24,7 +24,10 @@ from basedrum.models.binary import MEASURES_SHARE, PHRASES_SHARE, Noise, draw_so
 from basedrum.models.condition import Condition
 from basedrum.models.families import perform
 from basedrum.music import kit
+from basedrum.music.grid import MEASURES_PER_PHRASE
 from basedrum.music.rolls import active_steps
+
+PHRASES_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -116,23 +119,39 @@ class PhraseModel:
         numbers = np.arange(size) if songs is None else np.asarray(songs)
         condition = self._condition(bass, qpm, measure_steps, previous, wishes)
         num_answers = self.answers if wishes.temperature > 0 else 1  # at 0 all answers are the same
-        thrown = np.arange(num_answers)[:, None].repeat(size, axis=1)  # (k, n) of each answer's own throw
-        kept = thrown if takes is None else np.broadcast_to(takes, thrown.shape)  # and of the song it belongs to
+        parts = []
         with torch.inference_mode():
-            noise = [self._noise(seed, numbers, index, kept[i], thrown[i]) for i in range(num_answers)]
-            every = Condition.join([condition] * num_answers)
-            plans = np.concatenate([self._plan_dice(seed, numbers, index, thrown[i]) for i in range(num_answers)])
-            played = (every, Noise.join(noise), _floats(plans), wishes.temperature)
-            hits = perform(self.drummer.generator, self.drummer.planner, *played)
-            if num_answers == 1:
-                drawn, scores = np.zeros(size, int), np.zeros((1, size))
-            else:
-                scores = self.drummer.ranker(hits.float(), every)[0].numpy().reshape(num_answers, size)
-                rngs = [_rng(seed, number, index) for number in numbers.tolist()]
-                drawn = draw_answers(scores, rngs, self.strictness)
-        chosen = hits.numpy().reshape(num_answers, size, *hits.shape[1:])[drawn, np.arange(size)]
-        place = (drawn, np.arange(size))
-        return Answers(chosen if self.config.plays_kit else kit.fold(chosen), kept[place], scores[place])
+            for first in range(0, size, PHRASES_AT_ONCE):
+                at = np.arange(first, min(first + PHRASES_AT_ONCE, size))
+                kept = None if takes is None else np.asarray(takes)[at]
+                told = condition[torch.from_numpy(at)]
+                parts.append(self._draw(told, seed, numbers[at], index, kept, num_answers, wishes.temperature))
+        hits, kept, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return Answers(hits if self.config.plays_kit else kit.fold(hits), kept, scores)
+
+    def _draw(
+        self,
+        condition: Condition,
+        seed: int,
+        songs: np.ndarray,
+        index: int,
+        takes: np.ndarray | None,
+        num_answers: int,
+        temperature: float,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return hits, takes and scores of n phrases: `num_answers` are played, one is drawn."""
+        size, where = len(songs), np.arange(len(songs))
+        dice = [_Dice(seed, number, index) for number in songs.tolist()]
+        thrown = [d.noise(self, num_answers, None if takes is None else int(takes[i])) for i, d in enumerate(dice)]
+        noise = Noise.braid(thrown)  # (k n, ...), the first throw of all phrases first
+        uniform = torch.from_numpy(np.stack([d.plan(num_answers) for d in dice], axis=1)).float().flatten(0, 1)
+        hits = perform(self.drummer.generator, self.drummer.planner, condition, noise, uniform, temperature)
+        drawn, scores = np.zeros(size, int), np.zeros((1, size))
+        if num_answers > 1:
+            scores = self.drummer.ranker(hits.float(), condition.repeat(num_answers))[0].numpy().reshape(num_answers, size)
+            drawn = draw_answers(scores, [d.rng("draw") for d in dice], self.strictness)
+        chosen = hits.numpy().reshape(num_answers, size, *hits.shape[1:])[drawn, where]
+        return chosen, drawn if takes is None else takes, scores[drawn, where]
 
     def _checked(self, wishes: Wishes) -> Wishes:
         if wishes.style is not None and wishes.style not in self.styles:
@@ -142,25 +161,6 @@ class PhraseModel:
             hint = f"did you mean {near[0]}? " if near else ""
             raise ConfigError(f"style {printable(wishes.style)}: unknown, {hint}use one of {', '.join(self.styles)}")
         return wishes
-
-    def _noise(self, seed: int, songs: np.ndarray, index: int, kept: np.ndarray, thrown: np.ndarray) -> Noise:
-        """The dice of each phrase; they depend on (seed, song, its throw, index, this answer's throw) alone, not on what
-        else is in the batch."""
-        known: dict[tuple[int, int, int], Noise] = {}
-        keys = list(zip(songs.tolist(), kept.tolist(), thrown.tolist(), strict=True))
-        for number, take, throw in keys:
-            if (number, take, throw) not in known:
-                song = draw_song_noise(1, self.config, _dice(seed, number, 0, take))
-                own = draw_song_noise(1, self.config, _dice(seed, number, 2 * index + 1, throw))
-                phrase = vary(song, own, self.phrases_share)
-                sharing = torch.tensor([self.measures_share])
-                known[number, take, throw] = spread(phrase, sharing, _dice(seed, number, 2 * index + 2, throw))
-        return Noise.join([known[key] for key in keys])
-
-    def _plan_dice(self, seed: int, songs: np.ndarray, index: int, thrown: np.ndarray) -> np.ndarray:
-        """The dice (n, 4) of each phrase's plan, in 0..1."""
-        keys = zip(songs.tolist(), thrown.tolist(), strict=True)
-        return np.stack([np.random.default_rng([seed % (1 << 64), n, index, t, 0x91A4]).random(4) for n, t in keys])
 
     def _condition(
         self,
@@ -225,15 +225,38 @@ def load_phrase_model(name_or_path: str | os.PathLike = "default") -> PhraseMode
     return PhraseModel(load_drummer(name_or_path))
 
 
-def _dice(seed: int, song: int, place: int, throw: int) -> torch.Generator:
-    generator = torch.Generator()
-    state = np.random.SeedSequence([seed % (1 << 64), song, place, throw]).generate_state(1, np.uint64)[0]
-    generator.manual_seed(int(state) >> 1)
-    return generator
+@dataclass(frozen=True)
+class _Dice:
+    """The dice of one phrase: they depend on the seed, the song and the place in it alone, not on what is played beside it."""
 
+    seed: int
+    song: int
+    index: int
 
-def _rng(seed: int, song: int, index: int) -> np.random.Generator:
-    return np.random.default_rng([seed % (1 << 64), song, index, 0xDEC1DE])
+    def noise(self, model: PhraseModel, throws: int, take: int | None) -> Noise:
+        """Return (k, ...) throws, each with song dice of its own, or all with those of throw `take`."""
+        song = draw_song_noise(throws, model.config, self._torch("song", 0))
+        if take is not None:
+            song = song[torch.full((throws,), take)]
+        own = draw_song_noise(throws, model.config, self._torch("phrase", self.index))
+        sharing = torch.full((throws,), model.measures_share)
+        return spread(vary(song, own, model.phrases_share), sharing, self._torch("measures", self.index))
+
+    def plan(self, throws: int) -> np.ndarray:
+        """Return (k, 4) numbers in 0..1."""
+        return self.rng("plan").random((throws, MEASURES_PER_PHRASE))
+
+    def rng(self, what: str) -> np.random.Generator:
+        return np.random.default_rng(self._words(what, self.index))
+
+    def _torch(self, what: str, index: int) -> torch.Generator:
+        generator = torch.Generator()
+        state = np.random.SeedSequence(self._words(what, index)).generate_state(1, np.uint64)[0]
+        generator.manual_seed(int(state) >> 1)
+        return generator
+
+    def _words(self, what: str, index: int) -> list[int]:
+        return [self.seed % (1 << 64), self.song, index, int.from_bytes(what.encode()[:4], "little")]
 
 
 def _floats(array: np.ndarray) -> Tensor:

@@ -44,8 +44,10 @@ class Noise:
         return Noise(*(getattr(self, f.name)[which] for f in dataclasses.fields(self)))
 
     @classmethod
-    def join(cls, parts: list[Noise]) -> Noise:
-        return cls(*(torch.cat([getattr(p, f.name) for p in parts]) for f in dataclasses.fields(cls)))
+    def braid(cls, parts: list[Noise]) -> Noise:
+        """Join n noises of k throws each to k * n, the first throws of all parts first."""
+        names = [f.name for f in dataclasses.fields(cls)]
+        return cls(*(torch.stack([getattr(p, name) for p in parts], dim=1).flatten(0, 1) for name in names))
 
 
 def draw_song_noise(batch: int, config: ModelConfig, generator: torch.Generator) -> Noise:

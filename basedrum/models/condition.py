@@ -60,6 +60,11 @@ class Condition:
         """Return the same drums' condition with the bass and tempo of other samples: what a deaf drummer would face."""
         return self.replace(bass=self.bass[order], qpm=self.qpm[order])
 
+    def repeat(self, times: int) -> Condition:
+        """Return all samples, then all of them again, `times` in all."""
+        fields = (getattr(self, f.name) for f in dataclasses.fields(self))
+        return self if times == 1 else Condition(*(field.repeat(times, *[1] * (field.dim() - 1)) for field in fields))
+
     @classmethod
     def join(cls, parts: list[Condition]) -> Condition:
         return cls(*(torch.cat([getattr(p, f.name) for p in parts]) for f in dataclasses.fields(cls)))

@@ -46,6 +46,7 @@ def explain(generator: nn.Module, condition: Condition, noise: Noise, drums: Ten
 def sample(generator: nn.Module, condition: Condition, noise: Noise, temperature: float = 1.0) -> Tensor:
     """Return hits (B, T, V) bool from a generator: the decision a listener hears.
 
+    Noise of k times as many samples gives k answers to each condition, the first answers to all of them first (`modern`).
     `temperature` scales all the dice: 0 is the most typical answer, the same for every throw; 1 is as learned.
     """
     config: ModelConfig = generator.config
@@ -54,7 +55,8 @@ def sample(generator: nn.Module, condition: Condition, noise: Noise, temperature
     calm = Noise(noise.song * temperature, noise.bar * temperature, noise.step * temperature, noise.bits)
     logits = generator(condition, calm)
     hits = stochastic_hits(logits, noise.bits, temperature) > 0.5 if config.family == "modern" else logits > 0
-    return hits & (condition.active[..., None] > 0)
+    active = condition.active.repeat(len(hits) // len(condition), 1)
+    return hits & (active[..., None] > 0)
 
 
 @torch.no_grad()
@@ -70,4 +72,5 @@ def perform(
     hits = sample(generator, condition, noise, temperature)
     if planner is None:
         return hits
-    return follow_plan(hits, condition, planner.draw(condition, uniform, temperature))
+    plan = planner.draw(condition, uniform, temperature)
+    return follow_plan(hits, condition.repeat(len(hits) // len(condition)), plan)

@@ -50,8 +50,11 @@ class Generator(nn.Module):
         nn.init.constant_(self.out.bias, -2.0)
 
     def forward(self, condition: Condition, noise: Noise) -> Tensor:
-        f0, f1, f2, glob = self.conditioner(condition)
-        steering = torch.cat([noise.song, glob, wish_features(condition, len(self.config.styles))], dim=1)  # (B, W)
+        """Noise of k times as many samples gives k answers to each condition, the first answers to all of them first."""
+        heard = [*self.conditioner(condition), wish_features(condition, len(self.config.styles))]
+        answers = len(noise.song) // len(condition)
+        f0, f1, f2, glob, wishes = (maps.repeat(answers, *[1] * (maps.dim() - 1)) for maps in heard) if answers > 1 else heard
+        steering = torch.cat([noise.song, glob, wishes], dim=1)  # (B, W)
         maps = self.bar_in(torch.cat([f2 + self.bar_position, spread_bars(noise.bar)], dim=1))  # (B, 2C, M, 1)
         maps = self.to_beats(self.bar(maps, steering))  # (B, 2C, M, 4)
         maps = self.beat_in(torch.cat([maps, f1], dim=1))

@@ -45,25 +45,30 @@ class Planner(nn.Module):
 
     def forward(self, condition: Condition, plan: Tensor) -> Tensor:
         """Return the logits (B, M, 5) of each bar's choice, given those of `plan` for the bars before it."""
-        seen = self.seen(plan_features(condition))
-        decided = F.one_hot(plan[:, :-1], CHOICES).float()  # (B, M - 1, 5)
-        logits = []
-        for bar, choose in enumerate(self.choose):
-            known = decided * (torch.arange(MEASURES_PER_PHRASE - 1, device=plan.device) < bar)[None, :, None]
-            logits.append(choose(torch.cat([seen, known.flatten(1)], dim=1)))
-        return torch.stack(logits, dim=1).float().masked_fill(~possible(condition), float("-inf"))
+        seen, allowed = self.seen(plan_features(condition)), possible(condition)
+        return torch.stack([self._logits(bar, seen, allowed, plan) for bar in range(MEASURES_PER_PHRASE)], dim=1)
 
     def draw(self, condition: Condition, uniform: Tensor, temperature: float = 1.0) -> Tensor:
-        """Return plans (B, M) drawn with numbers `uniform` (B, M) in 0..1; temperature 0 takes the likeliest."""
+        """Return plans (k B, M) drawn with numbers `uniform` (k B, M) in 0..1; temperature 0 takes the likeliest."""
+        answers = len(uniform) // len(condition)
+        seen = self.seen(plan_features(condition)).repeat(answers, 1)
+        allowed = possible(condition).repeat(answers, 1, 1)
         plan = torch.zeros(uniform.shape, dtype=torch.int64, device=uniform.device)
         for bar in range(MEASURES_PER_PHRASE):
-            logits = self(condition, plan)[:, bar]
+            logits = self._logits(bar, seen, allowed, plan)
             if temperature > 0:
                 reach = torch.softmax(logits / temperature, dim=1).cumsum(dim=1)
                 plan[:, bar] = (uniform[:, bar, None] >= reach[:, :-1]).sum(dim=1)
             else:
                 plan[:, bar] = logits.argmax(dim=1)
         return plan
+
+    def _logits(self, bar: int, seen: Tensor, allowed: Tensor, plan: Tensor) -> Tensor:
+        """Return the logits (B, 5) of one bar's choice, from what is decided for the bars before it."""
+        decided = F.one_hot(plan[:, :-1], CHOICES).to(seen.dtype)  # (B, M - 1, 5)
+        known = decided * (torch.arange(MEASURES_PER_PHRASE - 1, device=plan.device) < bar)[None, :, None]
+        logits = self.choose[bar](torch.cat([seen, known.flatten(1)], dim=1)).float()
+        return logits.masked_fill(~allowed[:, bar], float("-inf"))
 
 
 def plan_features(condition: Condition) -> Tensor:
