@@ -77,7 +77,8 @@ def _generate_options(verbs) -> None:
         type=_number(int, 1, 64),
         default=1,
         metavar="N",
-        help="write N answers, OUT.1.mid, OUT.2.mid ..., each with the next seed (1 to 64, default: 1)",
+        help="write N answers with the next N seeds, OUT.1.mid, the one its ranker finds most real, to OUT.N.mid (1 to 64, "
+        "default: 1)",
     )
     parser.add_argument("--model", default="default", metavar="NAME|PATH", help="a drummer that ships, or a checkpoint file")
     parser.add_argument(
@@ -141,9 +142,8 @@ def _generate_options(verbs) -> None:
     )
     parser.add_argument("--drums-only", action="store_true", help="write the drums alone, without the song")
     parser.add_argument("--keep-drums", action="store_true", help="keep the song's own drums beside the new ones")
-    parser.add_argument(
-        "--png", "--picture", dest="png", action="store_true", help="draw bass and drums of each answer, OUT.png"
-    )
+    parser.add_argument("--png", action="store_true", help="draw bass and drums of each answer, OUT.png")
+    parser.add_argument("--picture", dest="png", action="store_true", help=argparse.SUPPRESS)  # its old name
     parser.add_argument(
         "--png-bars",
         type=_number(int, 1, 32),
@@ -233,7 +233,7 @@ def _evaluate_options(verbs) -> None:
         "--data", metavar="DATA", help="a folder that `basedrum prepare` wrote (default: the practice songs, in practice-data)"
     )
     parser.add_argument(
-        "-o", "--output", default="report", metavar="OUT", help="OUT.json, OUT.txt and OUT.png are written (default: report)"
+        "-o", "--output", default="report", metavar="OUT", help="OUT.json, .txt, .md and .png are written (default: report)"
     )
     parser.add_argument(
         "--split", choices=("valid", "test", "train"), default="valid", help="which songs to measure on (default: valid)"

@@ -67,7 +67,7 @@ class PlayedSong:
         """Return the new notes of the bars played anew and the old ones of the others."""
         from basedrum.midi.splicing import is_in_bars
 
-        ours, theirs = (is_in_bars(notes.start_ticks, self.song.grid, *self.bars) for notes in (new, old))
+        ours, theirs = (is_in_bars(notes.start_ticks, self.grid, *self.bars) for notes in (new, old))
         return type(new).join([new[ours], old[~theirs]])
 
     def to_midi(self, *, drums_only: bool = False, keep_drums: bool = False) -> bytes:
@@ -84,7 +84,7 @@ class PlayedSong:
         if drums_only:
             return drums_alone(notes if self.bars is None else self._spliced(drum_notes(self.song), notes), self.song.grid)
         if self.bars is not None:
-            return song_with_new_bars(self.song, notes, *self.bars)
+            return song_with_new_bars(self.song, notes, *self.bars, self.grid)
         return song_with_drums(self.song, notes, keep_drums)
 
     def write(self, path: str | os.PathLike, *, drums_only: bool = False, keep_drums: bool = False) -> Path:

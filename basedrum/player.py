@@ -106,10 +106,10 @@ class Drummer:
         _check(seed, temperature, density, fills, humanize, swing, rests)
         kit_map = read_kit(kit)
         wishes = {"temperature": temperature, "density": density, "style": style}
-        state = self.model.new_song(seed, **wishes)
+        player = state = self.model.new_song(seed, **wishes)
         if fills != 1:
             others = [self.model.new_song(other, **wishes) for other in other_seeds(seed)]
-            state = FillingPlayer(state, others, fills, seed)
+            player = FillingPlayer(state, others, fills, seed)
         if isinstance(song, str | os.PathLike):
             song = read_song(song)
         if song.grid.num_measures > MAX_MEASURES:
@@ -125,16 +125,16 @@ class Drummer:
             span, old = _span(bars, song), _drums_of(song, grid, kit_map)
         with one_thread():
             if span is None:
-                hits = play_song(state, heard, grid, sounding, self.model.lookahead, start)
+                hits = play_song(player, heard, grid, sounding, self.model.lookahead, start)
             else:
                 measures = np.flatnonzero((span[0] <= grid.bars) & (grid.bars <= span[1]))
                 first, last = int(measures[0]), int(measures[-1])
-                hits = redo_song(state, heard, grid, sounding, old.to_kit(), first, last, self.model.lookahead, start)
+                hits = redo_song(player, heard, grid, sounding, old.to_kit(), first, last, self.model.lookahead, start)
         drums = with_feel(hits, grid, seed, humanize, style, bass_accents(bass.notes, grid))
         if span is not None:
             steps = slice(first * STEPS_PER_MEASURE, (last + 1) * STEPS_PER_MEASURE)
             drums = old.with_part(drums, steps)
-        return PlayedSong(song, bass, drums, seed, kit_map, span, grid=grid)
+        return PlayedSong(song, bass, drums, seed, kit_map, span, getattr(state, "score", None), grid)
 
 
 def _check(

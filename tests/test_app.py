@@ -286,6 +286,14 @@ def test_candidates_are_ranked_where_the_drummer_can_tell(tmp_path, monkeypatch)
     assert (tmp_path / "out.1.mid").read_bytes() == play(basedrum.Drummer(), source, seed=6).to_midi()
 
 
+def test_a_drummer_with_a_ranker_tells_its_score(tmp_path, monkeypatch):
+    monkeypatch.setattr(FakeState, "score", 0.5, raising=False)
+    source = write_bass(tmp_path / "bass.mid")
+    assert [basedrum.Drummer().play(source, fills=x).score for x in (1, 2)] == [0.5, 0.5]
+    monkeypatch.setattr(FakeState, "score", None)
+    assert basedrum.Drummer().play(source).score is None
+
+
 def test_another_kit_writes_other_notes_and_sounds_the_same(tmp_path):
     source = write_bass(tmp_path / "bass.mid")
     plain, other = (basedrum.Drummer().play(source, kit=kit) for kit in ("gm", "ad2"))

@@ -42,19 +42,23 @@ def is_in_bars(ticks: np.ndarray, grid: Grid, first: int, last: int) -> np.ndarr
     return (bars >= first) & (bars <= last)
 
 
-def song_with_new_bars(song: Song, drums: Notes, first: int, last: int) -> bytes:
-    """Return the song with the notes of `drums` that belong to bars `first` to `last` instead of its own drums there."""
+def song_with_new_bars(song: Song, drums: Notes, first: int, last: int, grid: Grid | None = None) -> bytes:
+    """Return the song with the notes of `drums` that belong to bars `first` to `last` instead of its own drums there.
+
+    `grid`: the song's with its swing, whose steps say what belongs to which bar; None: `song.grid`.
+    """
+    grid = grid or song.grid
     file = read_events(song.source)
     tracks = [list(track) for track in file.tracks]
     hits = [_hits(track) for track in tracks]
     home = max(range(len(tracks)), key=lambda i: len(hits[i]))
     for i, found in enumerate(hits):
-        inside = is_in_bars(np.asarray([hit.tick for hit in found], float), song.grid, first, last)
+        inside = is_in_bars(np.asarray([hit.tick for hit in found], float), grid, first, last)
         gone = {at for hit, is_gone in zip(found, inside.tolist(), strict=True) if is_gone for at in (hit.on, hit.off)}
         if i == home:
             kept = [hit for hit, is_gone in zip(found, inside.tolist(), strict=True) if not is_gone]
             fresh = separate(within(drums, song.grid))
-            fresh = fresh[is_in_bars(fresh.start_ticks, song.grid, first, last)]
+            fresh = fresh[is_in_bars(fresh.start_ticks, grid, first, last)]
             tracks[i] = _merged(tracks[i], gone, kept, fresh)
         else:
             tracks[i] = [event for at, event in enumerate(tracks[i]) if at not in gone]
