@@ -79,7 +79,8 @@ def test_it_spreads_as_they_do(network, takes):
     wander = network.wander.double()
     assert wander.shape == (2, len(PARTS), 12) and (wander >= 0).all()
     unheard = [take for take in takes if take.split != "train"]
-    velocity, timing = figures.spreads(network, unheard)
+    learned = [take for take in takes if take.split == "train"]
+    velocity, timing = figures.spreads(network, learned, unheard)
     for spread in velocity:
         if spread.num_hits > 100:
             assert 0.6 < spread.drawn / spread.human < 1.6, spread
@@ -111,8 +112,19 @@ def test_the_figures_are_printed_and_the_network_beats_the_means(network, takes)
     assert errors["network, style told"].velocity < errors["one mean"].velocity / 2
     assert errors["mean of voice and step"].velocity < errors["one mean"].velocity
     assert errors["one mean"].ms == pytest.approx(errors["one mean"].steps * 150, rel=0.01)  # 100 quarters a minute
-    text = figures.report(errors, figures.spreads(network, unheard[:1]))
-    assert "network, untold" in text and "closed hat" in text
+    text = figures.report(errors, figures.spreads(network, learned, unheard[:1]), figures.lasting(network, unheard))
+    assert all(part in text for part in ("network, untold", "closed hat", "other voice, same step"))
+
+
+def test_what_lasts_is_counted():
+    """Loud and soft measures: the same a place and a measure apart means opposite here; two voices go together."""
+    far = np.full((64, 12), np.nan)
+    far[:, KICK] = np.repeat([1.0, -1.0, 1.0, -1.0], 16)
+    far[::2, SNARE] = far[::2, KICK]
+    shared = figures._shared([far])
+    assert shared["same place, next measure"] == pytest.approx(-1)
+    assert shared["other voice, same step"] == pytest.approx(1)
+    assert shared["next hit of the voice"] > 0.8
 
 
 def test_the_simple_guesses_are_means_of_the_training_takes(takes):

@@ -2,7 +2,8 @@
 
 Two questions. How near is its best guess to what the drummer did (mean absolute error of velocity and of timing), beside two
 simpler guesses: the mean of the training takes for the voice and its step in the measure, and one mean for all. And does a
-drawn feel spread as drummers do: standard deviations per voice, over all hits, and within takes, around each take's own mean.
+drawn feel stray as drummers do: standard deviations per voice, over all hits, and within takes, around each take's own mean;
+and how far a hit's distance from the best guess is shared by the hits near it.
 
 Conventions: velocities as recorded, 1..127; timing around the pulse of the moment, in steps and ms (`corpus.groove`). Drawn
 offsets are taken around their pulse, and at the same hits, as the drummers' are.
@@ -37,11 +38,13 @@ class Errors:
 
 @dataclass(frozen=True)
 class Spread:
-    """Standard deviations of one voice, drummers' and drawn: over all hits, and within takes."""
+    """Standard deviations of one voice, drummers' and drawn: over all hits, and within takes; `learned` is that of other
+    drummers, in the takes that were learned from, over all hits."""
 
     voice: str
     num_hits: int
     human: float
+    learned: float
     drawn: float
     human_within: float
     drawn_within: float
@@ -67,35 +70,70 @@ def guess_errors(network: FeelNet, learned: Sequence[Take], unheard: Sequence[Ta
     return {way: Errors(*(float(np.concatenate(kind).mean()) for kind in zip(*e, strict=True))) for way, e in errors.items()}
 
 
-def spreads(network: FeelNet, takes: Sequence[Take], seed: int = 0) -> tuple[list[Spread], list[Spread]]:
+def spreads(
+    network: FeelNet, learned: Sequence[Take], unheard: Sequence[Take], seed: int = 0
+) -> tuple[list[Spread], list[Spread]]:
     """Return the spreads of velocity and of timing (steps) of every voice that is hit, over `DRAWS` draws a take."""
-    human: tuple[list, list] = ([], [])
+    played = [[(take.hits, take.velocities) for take in takes] for takes in (unheard, learned)]
+    timed = [[(~np.isnan(take.offsets), take.offsets) for take in takes] for takes in (unheard, learned)]
     drawn: tuple[list, list] = ([], [])
-    for number, take in enumerate(takes):
-        counted = ~np.isnan(take.offsets)
-        human[0].append((number, take.hits, take.velocities))
-        human[1].append((number, counted, take.offsets))
+    for number, take in enumerate(unheard):
         for draw in range(DRAWS):
-            own = (number * DRAWS + draw) + seed * len(takes) * DRAWS
+            own = (number * DRAWS + draw) + seed * len(unheard) * DRAWS
             velocities, offsets = draw_feel(take.hits, take.grid, own, style=take.style, network=network)
-            drawn[0].append((own, take.hits, np.round(velocities)))
-            drawn[1].append((own, counted, around_pulse(np.where(take.hits, offsets, np.nan))))
-    return tuple(_spreads(*both) for both in zip(human, drawn, strict=True))
+            drawn[0].append((take.hits, np.round(velocities)))
+            drawn[1].append((~np.isnan(take.offsets), around_pulse(np.where(take.hits, offsets, np.nan))))
+    return _spreads(*played, drawn[0]), _spreads(*timed, drawn[1])
 
 
-def _spreads(human: list, drawn: list) -> list[Spread]:
+def lasting(network: FeelNet, takes: Sequence[Take], seed: int = 0) -> dict[str, tuple[float, float, float, float]]:
+    """Return correlations of two hits' distances from the best guess: velocity of drummers and drawn, timing of both.
+
+    1 would be a drummer who never changes his mind, 0 for all three pairs white noise.
+    """
+    far = [([], []), ([], [])]  # of velocity and timing: drummers', drawn
+    for number, take in enumerate(takes):
+        typical = _typical(network, take, take.style)
+        velocities, offsets = draw_feel(take.hits, take.grid, number + seed * len(takes), style=take.style, network=network)
+        for kind, both in enumerate(((take.velocities, velocities), (take.offsets, offsets))):
+            counted = take.hits & ~np.isnan(take.offsets) if kind else take.hits
+            for place, values in zip(far[kind], both, strict=True):
+                place.append(np.where(counted, values - typical[kind], np.nan))
+    columns = [_shared(distances) for kind in far for distances in kind]
+    return {name: tuple(column[name] for column in columns) for name in columns[0]}
+
+
+def _shared(takes: list[np.ndarray]) -> dict[str, float]:
+    """Correlations over the pairs of hits of one voice in a row, of one voice a measure apart, of two voices on one step."""
+    pairs: dict[str, list] = {"next hit of the voice": [], "same place, next measure": [], "other voice, same step": []}
+    for far in takes:
+        for voice in range(NUM_VOICES):
+            own = far[:, voice][~np.isnan(far[:, voice])]
+            pairs["next hit of the voice"].append((own[:-1], own[1:]))
+            pairs["same place, next measure"].append((far[:-STEPS_PER_MEASURE, voice], far[STEPS_PER_MEASURE:, voice]))
+            for other in range(voice):
+                pairs["other voice, same step"].append((far[:, voice], far[:, other]))
+    return {name: _correlation(*map(np.concatenate, zip(*both, strict=True))) for name, both in pairs.items()}
+
+
+def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+    both = ~np.isnan(one) & ~np.isnan(other)
+    return float(np.corrcoef(one[both], other[both])[0, 1])
+
+
+def _spreads(human: list, learned: list, drawn: list) -> list[Spread]:
     found = []
     for voice, name in enumerate(VOICES):
-        (own, own_take), (ours, our_take) = (_values(cells, voice) for cells in (human, drawn))
-        if len(own) > 1:
+        (own, own_take), (theirs, _), (ours, our_take) = (_values(cells, voice) for cells in (human, learned, drawn))
+        if len(own) > 1 and len(theirs) > 1:
             within = _within(own, own_take), _within(ours, our_take)
-            found.append(Spread(name, len(own), float(own.std()), float(ours.std()), *within))
+            found.append(Spread(name, len(own), *(float(v.std()) for v in (own, theirs, ours)), *within))
     return found
 
 
 def _values(cells: list, voice: int) -> tuple[np.ndarray, np.ndarray]:
     """The values of a voice and the number of the take of each."""
-    values = [array[:, voice][counted[:, voice]].astype(np.float64) for _, counted, array in cells]
+    values = [array[:, voice][counted[:, voice]].astype(np.float64) for counted, array in cells]
     takes = np.repeat(np.arange(len(cells)), [len(v) for v in values])
     joined = np.concatenate(values)
     there = ~np.isnan(joined)
@@ -137,17 +175,26 @@ def _ms_per_step(take: Take) -> float:
     return 15_000 / take.qpm
 
 
-def report(errors: dict[str, Errors], by_kind: tuple[list[Spread], list[Spread]]) -> str:
+def report(errors: dict[str, Errors], by_kind: tuple[list[Spread], list[Spread]], shared: dict[str, tuple[float, ...]]) -> str:
     """Return the figures as text."""
     lines = [f"{'mean absolute error':26}velocity   timing, steps   timing, ms"]
     lines += [f"{way:26}{e.velocity:8.2f}{e.steps:16.4f}{e.ms:13.2f}" for way, e in errors.items()]
     for what, voices, digits in (("velocity", by_kind[0], 1), ("timing, steps", by_kind[1], 4)):
-        lines += ["", f"{'sd of ' + what:20}   hits   human   drawn  ratio   within takes: human   drawn  ratio"]
+        lines += [
+            "",
+            f"{'sd of ' + what:20}   hits   human   drawn  ratio   other drummers   within takes: human   drawn  ratio",
+        ]
         for s in voices:
-            over, within = (s.human, s.drawn), (s.human_within, s.drawn_within)
-            figures = [f"{h:8.{digits}f}{d:8.{digits}f}{d / max(h, 1e-9):7.2f}" for h, d in (over, within)]
-            lines.append(f"{s.voice:20}{s.num_hits:7}{figures[0]}{'':15}{figures[1]}")
+            over, within = _beside(s.human, s.drawn, digits), _beside(s.human_within, s.drawn_within, digits)
+            lines.append(f"{s.voice:20}{s.num_hits:7}{over}{_beside(s.human, s.learned, digits)[8:]:>17}{'':15}{within}")
+    lines += ["", f"{'correlation with':26}velocity: human   drawn   timing: human   drawn"]
+    lines += [f"{name:26}{a:15.2f}{b:8.2f}{c:16.2f}{d:8.2f}" for name, (a, b, c, d) in shared.items()]
     return "\n".join(lines)
+
+
+def _beside(human: float, other: float, digits: int) -> str:
+    """Two figures and their ratio."""
+    return f"{human:8.{digits}f}{other:8.{digits}f}{other / max(human, 1e-9):7.2f}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -163,8 +210,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     network = load_feel(options.feel)
     takes = list(read_groove(options.archive, ("train", options.split)))
     unheard = [take for take in takes if take.split == options.split]
-    errors = guess_errors(network, [take for take in takes if take.split == "train"], unheard)
-    print(report(errors, spreads(network, unheard, options.seed)))
+    learned = [take for take in takes if take.split == "train"]
+    errors = guess_errors(network, learned, unheard)
+    print(report(errors, spreads(network, learned, unheard, options.seed), lasting(network, unheard, options.seed)))
 
 
 if __name__ == "__main__":

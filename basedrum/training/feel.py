@@ -21,6 +21,7 @@ from basedrum.checkpoint import save_feel
 from basedrum.corpus.groove import CREDIT, Take, read_groove
 from basedrum.errors import DataError, printable
 from basedrum.models.feel import (
+    DRIFT_STEPS,
     OFFSET,
     OFFSET_UNIT,
     VELOCITY,
@@ -197,7 +198,8 @@ def _parts(strayings: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     together = max(0.0, shared["same step"][0] / max(shared["same step"][1], 1) - song)
     held = np.maximum(song, mean["other place"])
     placed = np.maximum(held, mean["same place"])
-    drift = max(0.0, pooled["next bar"] - pooled["same place"])
+    faded = np.exp(-STEPS_PER_MEASURE / DRIFT_STEPS)  # a measure later
+    drift = max(0.0, pooled["next bar"] - pooled["same place"]) / faded
     fresh = np.maximum(LEAST_FRESH, mean["all"] - placed - drift - together)
     everyone = np.ones(NUM_VOICES)
     return np.stack([song * everyone, held - song, placed - held, drift * everyone, together * everyone, fresh])
