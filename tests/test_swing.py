@@ -79,6 +79,13 @@ def test_where_the_bass_walks_in_quarters_the_band_is_asked():
     assert (estimate_swing(bass(0.5), bass(2 / 3), grid).eighths == 0.5).all(), "the bass comes first"
 
 
+def test_swing_is_said_in_words():
+    grid = Grid(QUARTER, 16 * BAR)
+    assert str(lay_song(bass(2 / 3), NOBODY, grid)[1].swing) == "eighths 2.0:1 throughout"
+    assert str(lay_song(notes(np.arange(64)), bass(0.6), grid)[1].swing) == "eighths 1.5:1 throughout by the other parts"
+    assert str(estimate_swing(bass(0.5), NOBODY, grid)) == ""
+
+
 def test_a_straight_song_keeps_its_very_grid():
     grid = Grid(QUARTER, 16 * BAR, time_signatures=((0, 4, 4), (4 * BAR, 7, 8)))
     heard, played = lay_song(notes(np.arange(0, 64, 0.25)), NOBODY, grid)

@@ -12,7 +12,7 @@ Conventions: positions are fractions of a beat, 0..1; (M,) arrays are over the m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -34,10 +34,24 @@ _BOUNDS = ((0.46, 0.54), (0.54, 0.73), (0.73, 0.79), (0.21, 0.27), (0.27, 0.38),
 
 @dataclass(frozen=True)
 class Swing:
-    """Where off-beats fall in each measure: `eighths` (M,) in the beat, `sixteenths` (M,) in the half beat; .5 is straight."""
+    """Where off-beats fall in each measure: `eighths` (M,) in the beat, `sixteenths` (M,) in the half beat; .5 is straight.
+
+    `of_others`: whether other parts than the bass had to be asked somewhere.
+    """
 
     eighths: np.ndarray
     sixteenths: np.ndarray
+    of_others: bool = False
+
+    def __str__(self) -> str:
+        """Say it in words: the median long to short of the measures that swing, "" where none does."""
+        for name, positions in (("eighths", self.eighths), ("sixteenths", self.sixteenths)):
+            swung = positions[positions != STRAIGHT]
+            if len(swung):
+                middle = float(np.median(swung))
+                where = f"{len(swung)} of {len(positions)} measures" if len(swung) < len(positions) else "throughout"
+                return f"{name} {middle / (1 - middle):.1f}:1 {where}{' by the other parts' if self.of_others else ''}"
+        return ""
 
     @classmethod
     def straight(cls, num_measures: int) -> Swing:
@@ -99,7 +113,7 @@ def estimate_swing(bass: Notes, others: Notes, grid: Grid, dotted: Metres | None
     around = np.where(few[:, None], counts.sum(axis=0), around)  # as the whole song does
     eighths, loose = _swings(around)
     sixteenths = ~eighths & _swings_in_sixteenths(around)
-    swing = Swing.straight(len(pace))
+    swing = replace(Swing.straight(len(pace)), of_others=bool(more[0][silent].any()))
     for kind, what in ((1, eighths), (2, sixteenths)):
         for start, stop in _sections(what):
             inside = position[(start <= measure) & (measure < stop)]
@@ -187,12 +201,14 @@ class LaidGrid(Grid):
     Attributes:
         pace: (M,) straight ticks an own tick: 1, in compound time of eighths 2/3.
         is_ternary: (M,) bool, whether the steps of a beat fall at 0, 1/3, 1/2 and 2/3 of it, or near.
+        swing: how its simple measures swing.
     """
 
     straight: Grid = None
     warp: Warp = None
     pace: np.ndarray = None
     is_ternary: np.ndarray = None
+    swing: Swing | None = None
 
     @cached_property
     def _measures(self) -> tuple[np.ndarray, ...]:
@@ -259,7 +275,7 @@ def lay_out(grid: Grid, swing: Swing | None = None, heard: Swing | None = None, 
     at, which = np.unique(np.concatenate([bent[is_whole].ravel(), starts, stops[-1:]]), return_index=True)
     own = np.concatenate([own[is_whole].ravel(), to_own(starts), to_own(stops[-1:])])[which]
     values = {name: getattr(grid, name) for name in ("ticks_per_quarter", "end_tick", "tempos", "time_signatures")}
-    return LaidGrid(**values, straight=straight, warp=Warp(own, at), pace=pace, is_ternary=is_ternary)
+    return LaidGrid(**values, straight=straight, warp=Warp(own, at), pace=pace, is_ternary=is_ternary, swing=swing)
 
 
 def _inside_the_beat(eighths: np.ndarray, sixteenths: np.ndarray, is_ternary: np.ndarray) -> np.ndarray:
