@@ -139,3 +139,9 @@ def test_cells_are_those_that_locate_finds(second_bar):
     measure, step, _ = grid.locate(ticks)
     assert np.array_equal(grid.cells_at(ticks), measure * 16 + step)
     assert len(np.unique(grid.cells_at(ticks))) == grid.measure_steps.sum()
+
+
+def test_the_tempo_of_each_measure_is_that_at_its_start():
+    grid = Grid(100, 1200, ((0, 90.0), (400, 100.0), (500, 200.0)))
+    assert grid.measure_qpm.tolist() == [90.0, 100.0, 200.0]
+    assert (grid.pace == 1).all() and not grid.is_ternary.any()
