@@ -7,8 +7,8 @@ should. So short bars are played as some beats of a 4/4 measure, or two of them 
 Measured on the 4 to 103 songs of each metre that have eight bars and more of it, whole songs played before -> after: how the
 onsets of kick, snare and hats fall in the bar, correlation of ours with the real drums', song by song: 3/4 .17 -> .22, 5/4
 .13 -> .15, 6/4 .30 -> .38, 2/4 .19 -> .26, 6/8 .30 -> .36, 12/8 .25 -> .41 (in the mean over songs, kick and snare alone: 6/4
-.48 -> .84, 12/8 .31 -> .83, 6/8 .64 -> .85, 5/4 .67 -> .71, but 3/4 .93 -> .84). For 7/8, 7/4 and 5/8 nothing tried was better than
-bars of 4/4 cut short, and they are as they were.
+.48 -> .84, 12/8 .31 -> .83, 6/8 .64 -> .85, 5/4 .67 -> .71, but 3/4 .93 -> .84). For 7/8, 7/4 and 5/8 nothing tried was
+better than bars of 4/4 cut short, and they are as they were.
 
 Conventions: a cell is measure * 16 + step on the song's grid; -1 is no cell.
 """
