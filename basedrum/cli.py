@@ -132,9 +132,10 @@ def _tell(written) -> None:
     how = f"seed {played.seed}" if played.score is None else f"seed {played.seed}, score {played.score:.2f}"
     if played.bars is not None:
         how = f"bars {played.bars[0] + 1} to {played.bars[1] + 1}, {how}"
+    swing = str(getattr(played.grid, "swing", None) or "")
     say(
         f"{printable(written.source.name)}: bass: track {bass.index + 1}{name}, {len(bass.notes)} notes; "
-        f"{played.num_bars} bars; drums ({how}) written to {printable(written.path)}"
+        f"{played.num_bars} bars; {f'swing: {swing}; ' if swing else ''}drums ({how}) written to {printable(written.path)}"
     )
 
 
