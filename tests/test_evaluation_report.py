@@ -8,15 +8,18 @@ import pytest
 from basedrum.corpus.phrases import PhraseDataset, write_dataset
 from basedrum.corpus.windows import INDEX_DTYPE
 from basedrum.errors import DataError
+from basedrum.evaluation import trees
 from basedrum.evaluation.evaluate import evaluate
-from basedrum.evaluation.figures import Effort
+from basedrum.evaluation.figures import TREE_FIGURES, Effort
 from basedrum.evaluation.lessons import read_lessons
 from basedrum.evaluation.matching import MatchingConfig
 from basedrum.evaluation.playing import choose_runs, play_runs, play_variants, set_stage, transposed
 from basedrum.evaluation.report import BLOCKS, LINE_WIDTH, REAL, Report
-from basedrum.evaluation.twosample import TwoSampleConfig
+from basedrum.evaluation.trees import TreesConfig
+from basedrum.evaluation.twosample import TwoSampleConfig, real_floor, two_sample
 from basedrum.measures.baselines import CopiedKick, FixedBeat, bass_onsets
-from basedrum.measures.bootstrap import Estimate
+from basedrum.measures.bootstrap import NOT_MEASURED, Estimate
+from basedrum.measures.descriptors import phrase_descriptors
 from basedrum.measures.metrics import active
 from basedrum.music import kit
 
@@ -26,6 +29,7 @@ SMALL = Effort(
     answered_phrases=6,
     matching=MatchingConfig(steps=4, batch=16, width=4, check_every=2),
     two_sample=TwoSampleConfig(width=4, steps=4),
+    trees=TreesConfig(iterations=8, min_leaf=5),
 )
 
 
@@ -205,7 +209,18 @@ def test_report_has_every_measure_of_every_drummer(report, dataset):
     assert fixed["copied_4"].value == 0
     assert report.figures["another song's drums"]["copied_4"].value > 0.8  # all but those cut to 3/4
     assert real["density_error"].value < 0.3
-    assert set(report.by_source["lift"][REAL]) == {"even", "odd"}
+    assert fixed["c2st_trees"].value > 0.9  # noise it is not
+    assert fixed["c2st_alone_higher"].value == max(fixed["c2st_alone"].value, fixed["c2st_trees"].value)
+    assert copied["seed_lift_lowest"].value == pytest.approx(copied["seed_lift"].value)  # it has but one answer
+    assert fixed["hits_first"].value == pytest.approx(11.7)  # 12 hits a bar, 9 in the one song of ten in 3/4
+    assert fixed["fill_4"].value == pytest.approx(1)
+    assert np.isnan(fixed["seam"].value)  # nothing ever changes
+    assert real["seam"].value == pytest.approx(1, abs=0.2)
+    for measure in ("lift", "phi_kick", "match", "hits_per_bar"):
+        assert set(report.by_source[measure][REAL]) == {"even", "odd"}
+        assert list(report.by_source[measure]) == names
+    assert report.by_source["phi_kick"]["copied kick"]["odd"].value == pytest.approx(1)
+    assert not report.notes
     assert report.shift_curves["copied kick"][0] == 1
 
 
@@ -230,6 +245,61 @@ def test_odd_reports_can_be_read_too():
     assert ".500" in text
     assert "-.500~123.4" in text
     assert json.loads(report.to_json())["figures"]["x" * 90]["c2st"] == {"value": 0.5, "low": None, "high": None}
+
+
+def test_markdown_has_the_same_figures_in_tables_that_render(report):
+    text = report.to_markdown()
+    tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
+    assert len(tables) == len(BLOCKS) + len(report.by_source)
+    for table in tables:
+        assert len({line.replace("\\|", "").count("|") for line in table}) == 1
+        assert set(table[1]) == set("|- ")
+    header = [cell.strip() for cell in tables[0][0].strip("|").split("|")]
+    assert header[1:] == list(report.figures)
+    line = next(line for line in text.splitlines() if line.startswith("| phi kick |"))
+    assert line.split("|")[3].strip() == "1.000 [1.000, 1.000]"
+    odd = Report({}, {"a|b": {"lift": Estimate(0.5, 0.4, 0.6), "c2st_16": NOT_MEASURED}}, notes=["a note"]).to_markdown()
+    assert "| figure | a\\|b |" in odd and "| lift | .500 [.400, .600] |" in odd and "| 16-bar structure | - |" in odd
+    assert odd.endswith("\na note\n")
+
+
+def test_without_scikit_learn_the_rest_is_measured_and_the_report_says_what_is_missing(dataset, monkeypatch):
+    monkeypatch.setattr(trees, "find_spec", lambda name: None)
+    report = evaluate([], dataset, effort=SMALL, rivals=False)
+    row = report.figures[REAL]
+    assert all(np.isnan(row[key].value) for key in TREE_FIGURES)
+    assert not np.isnan(row["c2st"].value)
+    for text in (report.to_text(), report.to_markdown()):
+        assert text.count("pip install scikit-learn") == 1
+    line = report.to_text().split("Can it be told")[1].splitlines()[2]
+    assert line.split()[-3:] == ["-", "-", "-"]
+
+
+def test_judges_of_descriptors_are_told_apart_only_by_what_differs(dataset):
+    """Songs of one kind with coins tossed, and the same with another hat: near .5, and near 1."""
+    rng = np.random.default_rng(0)
+    songs = np.repeat(np.arange(60), 3)
+    hits = rng.random((180, 64, 12)) < 0.15
+    judge = trees.trees_judge(TreesConfig(iterations=20))
+    floor = real_floor(phrase_descriptors(hits), songs, judge=judge)
+    assert abs(floor.value - 0.5) < 0.12
+    tidy = hits.copy()
+    tidy[..., kit.CLOSED_HAT] = np.arange(64) % 2 == 0
+    told = two_sample(phrase_descriptors(hits), phrase_descriptors(tidy), songs, songs, judge=judge)
+    assert told.value > 0.99
+    assert told == two_sample(phrase_descriptors(hits), phrase_descriptors(tidy), songs, songs, judge=judge)
+
+
+def test_the_number_of_a_phrase_counts_from_the_start_of_its_song(dataset):
+    stage = set_stage(dataset)
+    assert stage.number[stage.songs == 29].tolist() == [3, 4, 5]  # the chain after the hole
+    assert stage.number[stage.songs == 28].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_split_without_sixteen_bars_in_a_row_is_measured_too(dataset):
+    report = evaluate([FixedBeat()], dataset, per_song=2, effort=SMALL, rivals=False)
+    assert np.isnan(report.figures["fixed beat"]["c2st_16"].value)
+    assert report.figures["fixed beat"]["hits_per_bar"].value > 8
 
 
 def test_json_is_strict(report):

@@ -9,9 +9,9 @@ Source: Friedman, Greedy function approximation: a gradient boosting machine (20
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class TreesConfig:
 
 def trees_available() -> bool:
     """Return whether scikit-learn is installed; looking does not import it."""
-    return importlib.util.find_spec("sklearn") is not None
+    return find_spec("sklearn") is not None
 
 
 def trees_judge(config: TreesConfig = TreesConfig()) -> Callable[[np.ndarray, np.ndarray, int], Callable]:

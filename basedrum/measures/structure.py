@@ -37,7 +37,7 @@ def bar_distance(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 def similarity_matrix(spans: np.ndarray, voices: tuple[int, ...] = GROUPS["all"]) -> np.ndarray:
     """Return (s, 16, 16) float32 the Jaccard index of each two bars of a span, of these voices; NaN where both are empty."""
     bars = bars_of(spans)[..., list(voices)]
-    cells = bars.reshape(*bars.shape[:2], -1).astype(np.float32)
+    cells = bars.reshape(*bars.shape[:2], STEPS_PER_MEASURE * len(voices)).astype(np.float32)
     both = cells @ cells.transpose(0, 2, 1)
     count = cells.sum(axis=-1)
     either = count[:, :, None] + count[:, None, :] - both
@@ -78,7 +78,7 @@ def structure_descriptors(spans: np.ndarray, measure_steps: np.ndarray | None = 
         if voices == GROUPS["all"]:
             columns.append(matrix[:, upper[0], upper[1]])
         else:  # by phrases: 16 x 16 of every group would cost five times as much, and told no more
-            blocks = matrix.reshape(-1, 4, 4, 4, 4).transpose(0, 1, 3, 2, 4).reshape(len(spans), 16, 16)
+            blocks = matrix.reshape(len(spans), 4, 4, 4, 4).transpose(0, 1, 3, 2, 4).reshape(len(spans), 16, 16)
             columns += [_mean(blocks)[:, np.flatnonzero(np.triu(np.ones((4, 4))))]]
     last = last_beat_hits(spans, measure_steps)
     toms = bars[..., list(TOMS)].sum(axis=(2, 3))

@@ -30,7 +30,7 @@ METRICAL_WEIGHTS = np.tile([0, -4, -3, -4, -2, -4, -3, -4, -1, -4, -3, -4, -2, -
 
 def bars_of(hits: np.ndarray) -> np.ndarray:
     """Return (n, bars, 16, 12) of hits (n, 16 * bars, 12)."""
-    return hits.reshape(len(hits), -1, STEPS_PER_MEASURE, hits.shape[-1])
+    return hits.reshape(len(hits), hits.shape[1] // STEPS_PER_MEASURE, STEPS_PER_MEASURE, hits.shape[-1])
 
 
 def empty_bars(hits: np.ndarray) -> np.ndarray:
