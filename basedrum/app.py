@@ -256,7 +256,7 @@ def evaluate(
     progress: bool = True,
     **options,
 ) -> Report:
-    """Measure drummers on held-out songs beside real drums and simple rivals; write OUTPUT.json, OUTPUT.txt, OUTPUT.png.
+    """Measure drummers on held-out songs beside real drums and simple rivals; write OUTPUT.json, .txt, .md and .png.
 
     Args:
         data: what `prepare` wrote; by default the practice songs, prepared in the folder practice-data.
@@ -277,5 +277,6 @@ def evaluate(
     _make_folder(Path(output).parent)
     write_atomic(f"{os.fspath(output)}.json", report.to_json().encode())
     write_atomic(f"{os.fspath(output)}.txt", report.to_text().encode())
+    write_atomic(f"{os.fspath(output)}.md", report.to_markdown().encode())
     report.plot(f"{os.fspath(output)}.png")
     return report

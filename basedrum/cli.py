@@ -212,7 +212,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     )
     say(report.to_text(), end="")
     out = printable(options.output)
-    say(f"report written to {out}.json, {out}.txt and {out}.png")
+    say(f"report written to {out}.json, {out}.txt, {out}.md and {out}.png")
     return DONE
 
 

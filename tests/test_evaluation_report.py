@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from basedrum import app
 from basedrum.corpus.phrases import PhraseDataset, write_dataset
 from basedrum.corpus.windows import INDEX_DTYPE
 from basedrum.errors import DataError
@@ -317,6 +318,12 @@ def test_plot_is_a_picture(report, tmp_path):
     report.plot(tmp_path / "plot.svg")
     assert b"<svg" in (tmp_path / "plot.svg").read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["plot.png", "plot.svg"]
+
+
+def test_the_verb_writes_all_four_files(dataset, tmp_path):
+    app.evaluate([], dataset.folder, tmp_path / "out" / "report", effort=SMALL, rivals=False, limit=12, progress=False)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [f"report.{kind}" for kind in ("json", "md", "png", "txt")]
+    assert REAL in (tmp_path / "out" / "report.md").read_text()
 
 
 def test_too_few_phrases_are_a_clear_error(dataset):
