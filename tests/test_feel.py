@@ -1,5 +1,7 @@
 """Velocity and micro-timing: what the shipped network plays, how it strays, and how it leans on the bass."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from basedrum.midi.building import Part, build_midi
 from basedrum.midi.reading import parse_song
 from basedrum.models.feel import LEVELS, FeelConfig, FeelNet, value_at, z_of
 from basedrum.music.grid import Grid
-from basedrum.music.kit import CLOSED_HAT, CRASH, HIGH_TOM, KICK, KIT, LOW_TOM, SNARE
+from basedrum.music.kit import CLOSED_HAT, CRASH, HIGH_TOM, KICK, KIT, LOW_TOM, PERCUSSION, SNARE
 from basedrum.music.notation import groove
 from basedrum.music.notes import Notes
 
@@ -76,6 +78,13 @@ def test_a_crash_after_a_fill_and_the_fill_before_it_are_loud():
     assert voice_of(roll, CRASH)[0].item() > 90
     high, low = voice_of(roll, HIGH_TOM)[0], voice_of(roll, LOW_TOM)[0]
     assert min(high.min(), low.min()) > 75
+
+
+def test_percussion_is_played_as_a_hat_would_be():
+    shaken = HITS.copy()
+    shaken[:, PERCUSSION], shaken[:, CLOSED_HAT] = HITS[:, CLOSED_HAT], False
+    shaker, hat = by_bar(with_feel(shaken, GRID, humanize=0), PERCUSSION), by_bar(with_feel(HITS, GRID, humanize=0), CLOSED_HAT)
+    assert np.array_equal(shaker, hat)
 
 
 def test_humanizing_spreads_loudness_and_time_and_keeps_the_hits():
@@ -241,3 +250,11 @@ def test_a_song_whose_bass_grows_gets_drums_that_grow():
 def test_no_hit_is_too_soft_to_be_heard():
     roll = with_feel(HITS, GRID, seed=3)
     assert roll.velocities[roll.hits].min() >= 18
+
+
+def test_the_feel_of_a_long_song_takes_no_time():
+    hits = np.tile(HITS, (4, 1))[: 200 * 16]
+    with_feel(hits[:64])
+    start = time.process_time()
+    with_feel(hits, seed=1)
+    assert time.process_time() - start < 0.3  # 0.02 s on one quiet core

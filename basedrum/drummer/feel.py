@@ -23,7 +23,7 @@ from basedrum.checkpoint import load_feel
 from basedrum.drummer.accents import lean
 from basedrum.models.feel import DRIFT_STEPS, MIDDLE, OFFSET, PARTS, VELOCITY, FeelNet, step_rows, value_at
 from basedrum.music.grid import STEPS_PER_BEAT, STEPS_PER_MEASURE, Grid
-from basedrum.music.kit import NUM_VOICES
+from basedrum.music.kit import CLOSED_HAT, NUM_VOICES, PERCUSSION
 from basedrum.music.rolls import DrumRoll, active_steps
 from basedrum.threads import one_thread
 
@@ -101,10 +101,14 @@ def expect(hits: np.ndarray, grid: Grid, style: str | None, network: FeelNet) ->
     name = LIKE.get(style, style)
     told = 1 + network.config.styles.index(name) if name in network.config.styles else 0
     qpm = np.repeat(grid.measure_qpm, grid.measure_steps)
-    rows = torch.from_numpy(step_rows(hits[there], grid, qpm))[None]
+    heard = hits[there]
+    step, voice = np.nonzero(heard)
+    heard[:, CLOSED_HAT] |= heard[:, PERCUSSION]  # nobody plays percussion in the dataset: it is heard and played as the hat
+    heard[:, PERCUSSION] = False
+    rows = torch.from_numpy(step_rows(heard, grid, qpm))[None]
     quantiles = network(rows, torch.tensor([told]))[0].permute(0, 3, 1, 2).double().numpy()  # (2, N, V, Q)
-    step, voice = np.nonzero(hits[there])
-    return Expectation(np.flatnonzero(there)[step], voice, quantiles[:, step, voice])
+    asked = np.where(voice == PERCUSSION, CLOSED_HAT, voice)
+    return Expectation(np.flatnonzero(there)[step], voice, quantiles[:, step, asked])
 
 
 def _places(grid: Grid) -> np.ndarray:

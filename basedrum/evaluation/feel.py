@@ -38,8 +38,8 @@ class Errors:
 
 @dataclass(frozen=True)
 class Spread:
-    """Standard deviations of one voice, drummers' and drawn: over all hits, and within takes; `learned` is that of other
-    drummers, in the takes that were learned from, over all hits."""
+    """Standard deviations of one voice, drummers' and drawn: over all hits, and within takes; `learned` is that of the
+    takes that were learned from, over all hits."""
 
     voice: str
     num_hits: int
@@ -182,7 +182,7 @@ def report(errors: dict[str, Errors], by_kind: tuple[list[Spread], list[Spread]]
     for what, voices, digits in (("velocity", by_kind[0], 1), ("timing, steps", by_kind[1], 4)):
         lines += [
             "",
-            f"{'sd of ' + what:20}   hits   human   drawn  ratio   other drummers   within takes: human   drawn  ratio",
+            f"{'sd of ' + what:20}   hits   human   drawn  ratio  training takes   within takes: human   drawn  ratio",
         ]
         for s in voices:
             over, within = _beside(s.human, s.drawn, digits), _beside(s.human_within, s.drawn_within, digits)

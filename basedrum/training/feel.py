@@ -237,6 +237,7 @@ def make_feel(
         raise DataError(f"{printable(archive)}: has no takes in its splits train and validation, give the whole dataset")
     styles = tuple(sorted({take.style for take in learned}))
     network = train_feel([lesson_of(take, styles) for take in learned], FeelConfig(styles), training, on_epoch)
+    network.half().float()  # as it will be stored
     network.wander.copy_(measure_wander(network, unheard))
     provenance = {"data": CREDIT, "training": asdict(training), "takes": len(learned)}
     return save_feel(network, provenance, output)
