@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from basedrum.errors import BasedrumError, ConfigError, printable
+from basedrum.errors import BasedrumError, ConfigError, DataError, printable
 from basedrum.player import MAX_SEED, Drummer, PlayedSong
 
 if TYPE_CHECKING:
@@ -166,7 +166,6 @@ def prepare_practice(folder: str | os.PathLike, *, count: int = PRACTICE_SONGS, 
     """Write the practice songs to `folder`/songs, prepare them in `folder`/data unless that is done, and return the latter."""
     from basedrum.corpus.phrases import PhraseDataset
     from basedrum.corpus.practice import practice_songs
-    from basedrum.errors import DataError
     from basedrum.files import write_atomic
 
     songs, data = Path(folder) / "songs", Path(folder) / "data"
@@ -253,6 +252,7 @@ def evaluate(
     data: str | os.PathLike | None = None,
     output: str | os.PathLike = "report",
     *,
+    beside: str | os.PathLike | None = None,
     progress: bool = True,
     **options,
 ) -> Report:
@@ -260,6 +260,8 @@ def evaluate(
 
     Args:
         data: what `prepare` wrote; by default the practice songs, prepared in the folder practice-data.
+        beside: the JSON of an earlier report on the same phrases; these drummers are added to those of that report, which
+            are not measured again.
         options: split, seed, limit, quick, previous, on_progress of `basedrum.evaluation.evaluate.evaluate`.
 
     Raises:
@@ -269,11 +271,20 @@ def evaluate(
     from basedrum.drummer.runs import RunDrummer
     from basedrum.drummer.sampling import load_phrase_model
     from basedrum.evaluation.evaluate import evaluate as measure
+    from basedrum.evaluation.report import Report
     from basedrum.files import write_atomic
 
+    earlier = None
+    if beside is not None:
+        try:
+            earlier = Report.from_json(Path(beside).read_text("utf-8"))
+        except OSError as error:
+            raise DataError(f"{printable(beside)}: cannot be read, {error.strerror}") from error
+        except (DataError, ValueError) as error:
+            raise DataError(f"{printable(beside)}: {error}") from error
     drummers = [RunDrummer(load_phrase_model(os.fspath(model))) for model in models]
     dataset = PhraseDataset.open(prepare_practice("practice-data", progress=progress) if data is None else data)
-    report = measure(drummers, dataset, **options)
+    report = measure(drummers, dataset, earlier=earlier, **options)
     _make_folder(Path(output).parent)
     write_atomic(f"{os.fspath(output)}.json", report.to_json().encode())
     write_atomic(f"{os.fspath(output)}.txt", report.to_text().encode())

@@ -202,6 +202,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         options.model or ["default"],
         options.data,
         options.output,
+        beside=options.beside,
         progress=not options.quiet,
         split=options.split,
         limit=options.limit,

@@ -248,5 +248,10 @@ def _evaluate_options(verbs) -> None:
         default="own",
         help="the drums of the phrase before that a drummer is given (default: own)",
     )
+    parser.add_argument(
+        "--beside",
+        metavar="JSON",
+        help="an earlier report on the same phrases: add to its table, measure only these drummers",
+    )
     parser.add_argument("--quick", action="store_true", help="fewer measures, rougher figures, in seconds")
     parser.add_argument("--quiet", action="store_true", help="say nothing on the way")

@@ -326,6 +326,30 @@ def test_the_verb_writes_all_four_files(dataset, tmp_path):
     assert REAL in (tmp_path / "out" / "report.md").read_text()
 
 
+def test_a_drummer_can_be_added_to_an_earlier_report(report, dataset, tmp_path):
+    """The table is that of one evaluation of both; nothing but the new drummer is measured."""
+    (tmp_path / "old.json").write_text(evaluate([CopiedKick()], dataset, effort=SMALL, rivals=False).to_json())
+    told = []
+    earlier = Report.from_json((tmp_path / "old.json").read_text())
+    both = evaluate([FixedBeat(), CopiedKick()], dataset, effort=SMALL, earlier=earlier, on_progress=told.append)
+    assert told[2:] == ["fixed beat", "copied kick (2)"]
+    assert list(both.figures) == [REAL, "copied kick", "fixed beat", "copied kick (2)"]
+    for kind in ("figures", "shift_curves"):
+        ours, theirs = getattr(both, kind), getattr(report, kind)
+        assert str({n: ours[n] for n in list(ours)[:3]}) == str({n: theirs[n] for n in (REAL, "copied kick", "fixed beat")})
+        assert str(ours["copied kick"]) == str(ours["copied kick (2)"])
+    assert both.by_source["lift"]["fixed beat"] == report.by_source["lift"]["fixed beat"]
+    assert Report.from_json(both.to_json()).to_json() == both.to_json()
+    with pytest.raises(DataError, match=r"measured otherwise \(phrases, songs"):
+        evaluate([FixedBeat()], dataset, limit=12, effort=SMALL, earlier=earlier)
+    for text in ("", "[]", "{}", '{"figures": {"x": 1}}'):
+        (tmp_path / "bad.json").write_text(text)
+        with pytest.raises(DataError, match=r"bad\.json: no report"):
+            app.evaluate([], dataset.folder, tmp_path / "report", beside=tmp_path / "bad.json")
+    with pytest.raises(DataError, match=r"none\.json: cannot be read"):
+        app.evaluate([], dataset.folder, tmp_path / "report", beside=tmp_path / "none.json")
+
+
 def test_too_few_phrases_are_a_clear_error(dataset):
     with pytest.raises(DataError, match="only 0 phrases in split 'test'"):
         evaluate([], dataset, "test", effort=SMALL)

@@ -40,6 +40,7 @@ def evaluate(
     per_song: int = 6,
     rivals: bool = True,
     effort: Effort | None = None,
+    earlier: Report | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> Report:
     """Measure drummers, the simple rivals and real drums on the phrases of a split.
@@ -50,10 +51,12 @@ def evaluate(
         previous: the drums before that a drummer is given: its own, the real ones, or none.
         training_limit: phrases of the training split that rivals and matching network learn from.
         rivals: whether the simple rivals are measured too.
+        earlier: a report of the same phrases and settings, whose drummers (real drums and rivals among them) are taken over
+            as they were measured: only `drummers` are played.
         on_progress: called with the name of what is measured next.
 
     Raises:
-        DataError: too few phrases in the split or in the training split.
+        DataError: too few phrases in the split or in the training split; the earlier report was measured otherwise.
     """
     effort = effort or (QUICK if quick else FULL)
     tell = on_progress or (lambda _: None)
@@ -63,14 +66,32 @@ def evaluate(
     if len(stage) < MIN_PHRASES:
         raise DataError(f"{printable(dataset.folder)}: only {len(stage)} phrases in split {split!r}, prepare more songs")
     lessons = read_lessons(dataset, training_limit, seed, all_keys=not quick)
+    settings = {
+        "split": split,
+        "phrases": len(stage),
+        "songs": len(np.unique(stage.songs)),
+        "previous": previous,
+        "lookahead": int(lookahead),
+        "seed": seed,
+        "quick": quick,
+        "training phrases": len(lessons.songs),
+        "phrases searched for copies": len(lessons.keys_4),
+    }
+    if earlier is not None and earlier.settings != settings:
+        otherwise = ", ".join(key for key in settings if earlier.settings.get(key) != settings[key])
+        raise DataError(f"the earlier report was measured otherwise ({otherwise}), measure all drummers again")
     tell("matching network")
     judges = gather_judges(stage, lessons, seed, effort)
     sources = _large_sources(dataset, stage)
-    tell(REAL)
-    figures = {REAL: found.real_figures(stage, lessons, judges, seed, effort)}
-    by_source = {REAL: found.source_figures(stage.real, stage, judges, sources, seed)}
-    shift_curves = {REAL: metrics.shift_curve(stage.real, stage.onsets, stage.measure_steps)}
-    for drummer in [*drummers, *(simple_rivals(lessons) if rivals else [])]:
+    if earlier is None:
+        tell(REAL)
+        figures = {REAL: found.real_figures(stage, lessons, judges, seed, effort)}
+        by_source = {REAL: found.source_figures(stage.real, stage, judges, sources, seed)}
+        shift_curves = {REAL: metrics.shift_curve(stage.real, stage.onsets, stage.measure_steps)}
+    else:
+        figures, shift_curves = dict(earlier.figures), dict(earlier.shift_curves)
+        by_source = {name: {key: rows[name] for key, rows in earlier.by_source.items()} for name in figures}
+    for drummer in [*drummers, *(simple_rivals(lessons) if rivals and earlier is None else [])]:
         name = _fresh_name(drummer.name, figures)
         tell(name)
         sets = [play_runs(drummer, stage, previous=previous, seed=seed + k) for k in range(effort.sets_of_fakes)]
@@ -88,19 +109,9 @@ def evaluate(
     if effort.descriptors and not trees_available():
         notes.append(HOW_TO_GET)
         for row in figures.values():
-            row.update(dict.fromkeys(TREE_FIGURES, NOT_MEASURED))
+            row.update({key: row.get(key, NOT_MEASURED) for key in TREE_FIGURES})
     return Report(
-        settings={
-            "split": split,
-            "phrases": len(stage),
-            "songs": len(np.unique(stage.songs)),
-            "previous": previous,
-            "lookahead": int(lookahead),
-            "seed": seed,
-            "quick": quick,
-            "training phrases": len(lessons.songs),
-            "phrases searched for copies": len(lessons.keys_4),
-        },
+        settings=settings,
         figures=figures,
         by_source={key: {name: row[key] for name, row in by_source.items()} for key in by_source[REAL]},
         shift_curves=shift_curves,

@@ -23,6 +23,8 @@ from basedrum.measures.bootstrap import NOT_MEASURED, Estimate, song_mean
 from basedrum.measures.descriptors import phrase_descriptors
 from basedrum.music.grid import STEPS_PER_MEASURE
 
+RECALL_PHRASES = 128
+"""Among fewer phrases of a source the same wrong answers are drawn twice, and chance is well above 1 in 32."""
 TREE_FIGURES = ("c2st_trees", "c2st_alone_higher", "c2st_16")
 
 
@@ -143,7 +145,8 @@ def source_figures(
         songs = stage.songs[at]
         found["lift"][group] = metrics.lift(hits[at], stage.onsets[at], songs, seed=seed)
         found["phi_kick"][group] = metrics.phi_kick(hits[at], stage.onsets[at], songs, stage.measure_steps[at], seed=seed)
-        found["match"][group] = recall(judges.matching[0][1], hits, stage, at, seed)
+        many = len(at) >= RECALL_PHRASES
+        found["match"][group] = recall(judges.matching[0][1], hits, stage, at, seed) if many else NOT_MEASURED
         found["hits_per_bar"][group] = song_mean(style.hits_per_bar(hits[at]), songs, seed)
     return found
 

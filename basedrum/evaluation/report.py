@@ -14,6 +14,7 @@ import textwrap
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from basedrum.errors import DataError
 from basedrum.files import write_atomic
 from basedrum.measures.bootstrap import NOT_MEASURED, Estimate
 
@@ -161,6 +162,31 @@ class Report:
             return thing
 
         return json.dumps({key: plain(value) for key, value in vars(self).items()}, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Return the report that `to_json` wrote.
+
+        Raises:
+            DataError: it is none, or of an older kind.
+        """
+
+        def estimate(row: dict) -> Estimate:
+            return Estimate(*(math.nan if row[key] is None else float(row[key]) for key in ("value", "low", "high")))
+
+        def estimates(rows: dict) -> dict:
+            return {name: {key: estimate(value) for key, value in row.items()} for name, row in rows.items()}
+
+        try:
+            read = json.loads(text)
+            by_source = {measure: estimates(rows) for measure, rows in read["by_source"].items()}
+            curves = {
+                name: {int(shift): math.nan if lock is None else lock for shift, lock in curve.items()}
+                for name, curve in read["shift_curves"].items()
+            }
+            return cls(dict(read["settings"]), estimates(read["figures"]), by_source, curves, list(read["notes"]))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError("no report of `basedrum evaluate`, or one of an older version: measure again") from error
 
     def to_text(self) -> str:
         """Return the report as blocks of a table, no line over 120 columns."""
