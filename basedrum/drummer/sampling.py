@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from basedrum.checkpoint import Drummer, load_drummer
+from basedrum.drummer.guidance import Guided
 from basedrum.drummer.ranking import ANSWERS, STRICTNESS, draw_answers
 from basedrum.errors import ConfigError, printable
 from basedrum.models.binary import MEASURES_SHARE, PHRASES_SHARE, Noise, draw_song_noise, spread, vary
@@ -72,6 +73,7 @@ class PhraseModel:
         self.name, self.config, self.strictness = drummer.name, drummer.config, strictness
         self.lookahead, self.styles = drummer.config.lookahead, drummer.config.styles
         self.answers = answers if drummer.ranker is not None else 1
+        self.generator = Guided(drummer.generator) if drummer.config.family == "modern" else drummer.generator
 
     def new_song(
         self, seed: int, *, temperature: float = 1.0, density: float | None = None, style: str | None = None
@@ -145,7 +147,7 @@ class PhraseModel:
         thrown = [d.noise(self, num_answers, None if takes is None else int(takes[i])) for i, d in enumerate(dice)]
         noise = Noise.braid(thrown)  # (k n, ...), the first throw of all phrases first
         uniform = torch.from_numpy(np.stack([d.plan(num_answers) for d in dice], axis=1)).float().flatten(0, 1)
-        hits = perform(self.drummer.generator, self.drummer.planner, condition, noise, uniform, temperature)
+        hits = perform(self.generator, self.drummer.planner, condition, noise, uniform, temperature)
         drawn, scores = np.zeros(size, int), np.zeros((1, size))
         if num_answers > 1:
             scores = self.drummer.ranker(hits.float(), condition.repeat(num_answers))[0].numpy().reshape(num_answers, size)
