@@ -1,5 +1,5 @@
 # make demo   drums for a sample bass line, from nothing        make test    the test suite
-# make samples   build samples/ anew                            make test-slow   the slow tests: fuzzing, kills, notebooks
+# make samples   the bass lines and their drums anew              make test-slow   the slow tests: fuzzing, kills, notebooks
 # Needs python3 >= 3.10 with venv; another one: make demo PYTHON=python3.12
 
 PYTHON ?= python3
@@ -25,8 +25,6 @@ test-slow: $(VENV)/installed-dev
 
 samples: $(VENV)/installed
 	$(BIN)/python samples/make_samples.py
-	$(BIN)/basedrum generate samples/*.mid -o samples/drums
-	$(BIN)/basedrum generate samples/funk.mid -o samples/drums --picture
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

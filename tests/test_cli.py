@@ -158,6 +158,16 @@ def test_every_option_of_every_verb_is_explained():
             assert action.help, f"{name} {action.option_strings or action.dest}"
 
 
+def test_python_has_every_option_of_generate_by_the_same_name():
+    from inspect import signature
+
+    from basedrum.player import Drummer
+
+    verbs = next(a for a in cli.build_parser()._actions if a.dest == "verb").choices
+    options = {action.dest for action in verbs["generate"]._actions} - {"help", "debug"}
+    assert options <= set(signature(app.generate).parameters) | set(signature(Drummer.play).parameters)
+
+
 def test_help_is_quick_and_imports_nothing_heavy():
     probe = "import sys; from basedrum import cli; cli.main(['--help']); sys.stderr.write(' '.join(sys.modules))"
     result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)

@@ -21,7 +21,7 @@ from basedrum.corpus.practice import practice_songs
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHORT_TRAINING = {
-    "train": {"warmup_steps": 2, "steps": 2, "critic_first": 1, "batch": 8, "probe_phrases": 8},
+    "train": {"warmup_steps": 2, "steps": 2, "critic_first": 1, "ranking_steps": 2, "batch": 8, "probe_phrases": 8},
     "model": {"width": 16, "critic_width": 16},
 }
 
@@ -92,6 +92,20 @@ def test_every_command_of_the_readme_runs(small, folder, capsys):
     assert {"take.1.mid", "take.2.mid", "take.3.mid"} <= {path.name for path in folder.iterdir()}
     assert {path.suffix for path in (folder / "drums").iterdir()} == {".mid", ".png"}
     assert (folder / "runs" / "mine" / "report.json").exists() and (folder / "runs" / "quick" / "drummer.safetensors").exists()
+
+
+def test_every_command_of_the_table_runs(small, folder, capsys):
+    """What the table of things it can do says, in its order: later rows use what earlier ones wrote."""
+    rows = re.findall(r"^\| [^|]+ \| `(basedrum generate [^`]+)`", README, flags=re.MULTILINE)
+    assert len(rows) >= 11
+    for command in rows:
+        words = run(command)
+        written = folder / words[words.index("-o") + 1]
+        written = written.with_name("best.1.mid") if "--candidates" in words else written
+        assert written.exists(), command
+        for option in ("--png", "--wav"):
+            assert option not in words or written.with_suffix(f".{option[2:]}").exists(), command
+    assert 'band.mid: bass: track 2 "Bass"' in capsys.readouterr().out
 
 
 def test_a_run_is_resumed_and_never_begun_twice(small, folder, capsys):
