@@ -30,7 +30,8 @@ TREE_FIGURES = ("c2st_trees", "c2st_alone_higher", "c2st_16")
 
 @dataclass(frozen=True)
 class Effort:
-    """How much work goes into one evaluation: `full` takes about a minute a drummer, `quick` a few seconds."""
+    """How much work goes into one evaluation: `full` takes 45 seconds of one thread a drummer (and three minutes
+    for the judges and the real drums before the first), `quick` a few seconds."""
 
     sets_of_fakes: int = 3
     answers: int = 8
