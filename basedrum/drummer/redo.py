@@ -4,7 +4,7 @@ The drummer goes on from the kept drums: the four measures before the first new 
 phrases of four measures from there; where the last of them reaches past the new bars it hears the bass to come and only the
 new bars are kept, and at the end of the song it looks back, as a whole song does. What comes after is not played to: the
 kept drums behind the new bars do not know them. Begun where a phrase of the song begins, with the song's own seed and
-options, the same drums come again.
+options, the same drums come again (not always where it swings: hits played late there are read back on the nearest step).
 
 Conventions: as in `song`.
 """
