@@ -35,7 +35,7 @@ SCRIPT = """
 import sys
 from basedrum import cli
 commands = [
-    ["generate", "in.mid", "-o", "out.mid", "--seed", "5", "--picture"],
+    ["generate", "in.mid", "-o", "out.mid", "--seed", "5", "--png"],
     ["generate", "in.mid", "-o", "out/", "--seed", "7", "--candidates", "2", "--drums-only", "--temperature", "1.3"],
     ["prepare", "songs", "-o", "data", "--workers", "1", "--quiet"],
 ]

@@ -386,7 +386,7 @@ def test_songs_of_any_name_are_read(tmp_path):
     folder = os.fsencode(tmp_path)
     for name in names:
         Path(os.fsdecode(folder + b"/" + name)).write_bytes(GOOD)
-    results = generate_each([(folder + b"/" + name, b"", ["--picture"]) for name in names])
+    results = generate_each([(folder + b"/" + name, b"", ["--png"]) for name in names])
     for name, result in zip(names, results, strict=True):
         assert result["status"] == 0 and not result["err"], (name, result)
         assert result["out"].count("\n") == 1 and result["out"][:-1].isprintable(), (name, result)

@@ -202,7 +202,7 @@ def test_generate_on_a_failing_disk(source, capsys, monkeypatch, step):
     monkeypatch.setattr(
         where, name, full if name != "fdopen" else lambda handle, mode: (full if "w" in mode else fdopen)(handle, mode)
     )
-    err = refused(capsys, "generate", source, "-o", source.parent / "out.mid", "--picture")
+    err = refused(capsys, "generate", source, "-o", source.parent / "out.mid", "--png")
     assert "out.mid: cannot be written: No space left" in err and "free some space" in err
     assert contents(source.parent) == {"in.mid": GOOD, "out.mid": OLD, "out.png": OLD}
 
@@ -281,7 +281,7 @@ def test_a_full_disk_and_a_read_only_one(disk, capsys, tmp_path):
         while True:
             fill.write(bytes(4096))
     before = contents(folder)
-    assert "No space left" in refused(capsys, "generate", folder / "in.mid", "-o", folder / "out.mid", "--picture")
+    assert "No space left" in refused(capsys, "generate", folder / "in.mid", "-o", folder / "out.mid", "--png")
     write_songs(tmp_path / "songs", {"a.mid": song(1)})
     refused(capsys, "prepare", tmp_path / "songs", "-o", folder / "data", "--workers", "1", "--quiet")
     assert not (folder / "data" / "meta.json").exists()
