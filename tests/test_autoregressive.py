@@ -13,6 +13,7 @@ from basedrum.models.autoregressive import LAGS
 from basedrum.models.binary import logistic
 from basedrum.models.config import ModelConfig
 from basedrum.models.families import build_generator
+from basedrum.models.planner import follow_plan, plan_of
 from basedrum.training.config import Config, TrainConfig, load_config
 from basedrum.training.loop import train
 
@@ -164,7 +165,7 @@ def test_a_file_of_weights_gives_the_same_drums(tmp_path):
 
 
 def configured(*more, preset="autoregressive"):
-    return load_config(preset, [*SMALL, "train.warmup_steps=24", *more])
+    return load_config(preset, [*SMALL, "train.warmup_steps=24", "train.ranking_steps=0", *more])
 
 
 def test_training_lowers_the_surprise_and_plays_no_game(practice_data, tmp_path):
@@ -179,7 +180,7 @@ def test_training_lowers_the_surprise_and_plays_no_game(practice_data, tmp_path)
         on_look=lambda t, s: seen.append(dict(t.sums)) or {},
     )
     first, last = (figures["likelihood"][0] / figures["likelihood"][1] for figures in seen)
-    assert last < first - 0.2 and all(set(figures) == {"likelihood"} for figures in seen)
+    assert last < first - 0.2 and all(set(figures) == {"likelihood", "plan"} for figures in seen)
     assert load_drummer(file).config.family == "autoregressive"
     with pytest.raises(CheckpointError):
         load_critic(file)
@@ -199,6 +200,33 @@ def test_stopped_and_resumed_gives_the_same_weights(practice_data, tmp_path):
     assert load_run(tmp_path / "parts" / "run.safetensors")["step"] == 12
     resumed = train(configured(), practice_data, tmp_path / "parts", device="cpu", progress=False, resume=True)
     assert whole.read_bytes() == resumed.read_bytes()
+
+
+def test_ranked_it_has_a_critic_and_resumes_exactly(practice_data, tmp_path):
+    ranked = configured("train.ranking_steps=6", "train.warmup_steps=6")
+    whole = train(ranked, practice_data, tmp_path / "whole", device="cpu", progress=False)
+    assert load_drummer(whole).ranker is not None
+
+    def leave(trainer, step):
+        raise KeyboardInterrupt
+
+    stopping = configured("train.ranking_steps=6", "train.warmup_steps=6", "train.evaluate_every=10", "train.save_every=8")
+    with pytest.raises(KeyboardInterrupt):
+        train(stopping, practice_data, tmp_path / "parts", device="cpu", progress=False, on_look=leave)
+    resumed = train(ranked, practice_data, tmp_path / "parts", device="cpu", progress=False, resume=True)
+    assert whole.read_bytes() == resumed.read_bytes()
+
+
+def test_bars_that_the_plan_repeats_are_repeated():
+    network = awake(ModelConfig(family="autoregressive", width=16, plans=True))
+    given = condition(network.config)
+    plan = torch.tensor([[0, 1, 0, 2]] * len(given))
+    bars = network.play(given, some_bits(), 1.0, plan).unflatten(1, (4, 16))
+    assert bars.any() and torch.equal(bars[:, 1], bars[:, 0]) and torch.equal(bars[:, 3], bars[:, 1])
+    assert not torch.equal(bars[:, 2], bars[:, 0])
+    real = network.play(given, some_bits(), 1.0, plan).float()
+    told = follow_plan(real, given, plan_of(real, given))
+    assert torch.equal(told, real)
 
 
 def test_it_plays_no_game():

@@ -1,6 +1,7 @@
 """The autoregressive rival: step after step, and voice after voice inside a step, each hit knows every one before it.
 
-It listens with the conditioner of the modern generator, learns by likelihood alone, and is never shown to a discriminator.
+It listens with the conditioner of the modern generator and learns by likelihood alone. Where bars that repeat are decided
+apart, each step is told what its bar does; a discriminator may rank its answers, but never teaches it.
 
 | layer | out |
 |---|---|
@@ -25,6 +26,7 @@ from basedrum.models.blocks import SLOPE
 from basedrum.models.condition import Condition, wish_features
 from basedrum.models.conditioner import GLOB, Conditioner
 from basedrum.models.config import ModelConfig
+from basedrum.models.planner import CHOICES, plan_of
 from basedrum.music.grid import STEPS_PER_MEASURE, STEPS_PER_PHRASE
 
 LAGS = (1, 2, 3, 4, 8, 12, 16, 32, 48, 64)
@@ -42,6 +44,7 @@ class Autoregressive(nn.Module):
         channels = (config.width, 2 * config.width, 2 * config.width)
         self.joins = nn.ModuleList(nn.Conv2d(c, context, 1) for c in channels)
         self.begin = nn.Linear(GLOB + len(config.styles) + 3, self.hidden)
+        context += CHOICES if config.plans else 0
         self.steps = nn.GRU(context + heard, self.hidden, batch_first=True)
         self.units = nn.Linear(self.hidden + context + heard, units)
         self.inside = nn.Parameter(torch.empty(config.num_voices, units).normal_(std=0.1))
@@ -49,19 +52,21 @@ class Autoregressive(nn.Module):
         self.bias = nn.Parameter(torch.full((config.num_voices,), -2.0))
 
     def forward(self, condition: Condition, drums: Tensor) -> Tensor:
-        context, begin = self._listen(condition)
+        plan = plan_of(drums, condition) if self.config.plans else None
+        context, begin = self._listen(condition, plan)
         memory = torch.cat([self._before(condition), drums], dim=1)  # (B, 2T, V)
         inputs = torch.cat([context, memory[:, self._lagged(memory.device)].flatten(2)], dim=2)
         hidden, _ = self.steps(inputs, begin[None])  # (B, T, 4C)
         return self._voices(self.units(torch.cat([hidden, inputs], dim=2)), drums, *self._wires()).float()
 
     @torch.inference_mode()
-    def play(self, condition: Condition, bits: Tensor, temperature: float = 1.0) -> Tensor:
+    def play(self, condition: Condition, bits: Tensor, temperature: float = 1.0, plan: Tensor | None = None) -> Tensor:
         """Return hits (B, T, V) bool, silent on steps that do not exist, for the dice `bits` (B, M, S, V).
 
-        `temperature` scales the dice: 0 takes the likelier of hit and rest each time, 1 draws as learned.
+        `temperature` scales the dice: 0 takes the likelier of hit and rest each time, 1 draws as learned. Bars that `plan`
+        (B, M) repeats are repeated hit for hit.
         """
-        context, hidden = self._listen(condition)
+        context, hidden = self._listen(condition, plan)
         size, width = context.shape[2], self.hidden
         dice = temperature * logistic(bits.flatten(1, 2))  # (B, T, V)
         memory = torch.cat([self._before(condition), torch.zeros_like(dice)], dim=1)
@@ -81,16 +86,25 @@ class Autoregressive(nn.Module):
             while drawn is None or not torch.equal(hits, drawn):
                 drawn = hits
                 hits = (self._voices(units, drawn, *wires) + dice[:, step] > 0).to(dice.dtype)
+            if plan is not None:
+                back = plan[:, step // STEPS_PER_MEASURE] * STEPS_PER_MEASURE
+                repeated = memory[torch.arange(len(back), device=back.device), STEPS_PER_PHRASE + step - back]
+                hits = torch.where(back[:, None] > 0, repeated, hits)
             memory[:, STEPS_PER_PHRASE + step] = hits * condition.active[:, step, None]
         return memory[:, STEPS_PER_PHRASE:] > 0
 
-    def _listen(self, condition: Condition) -> tuple[Tensor, Tensor]:
-        """Return context (B, T, 2C) and the state (B, 4C) that the steps begin with."""
+    def _listen(self, condition: Condition, plan: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return context (B, T, 2C, and the plan of the step's bar where there are plans) and the state (B, 4C) that the
+        steps begin with."""
         *scales, glob = self.conditioner(condition)
         maps = [join(scale) for join, scale in zip(self.joins, scales, strict=True)]  # (B, 2C, M, 16), 4 and 1
         context = F.leaky_relu(sum(m.repeat_interleave(STEPS_PER_MEASURE // m.shape[3], dim=3) for m in maps), SLOPE)
         begin = torch.tanh(self.begin(torch.cat([glob, wish_features(condition, len(self.config.styles))], dim=1)))
-        return context.flatten(2).transpose(1, 2), begin
+        context = context.flatten(2).transpose(1, 2)
+        if plan is not None:
+            planned = F.one_hot(plan, CHOICES).to(context.dtype).repeat_interleave(STEPS_PER_MEASURE, dim=1)
+            context = torch.cat([context, planned], dim=2)
+        return context, begin
 
     def _before(self, condition: Condition) -> Tensor:
         """(B, T, V): the phrase before, silent where it is not given."""

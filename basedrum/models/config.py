@@ -23,7 +23,7 @@ class ModelConfig:
     critic_width: the same for the discriminator.
     song_noise, bar_noise, step_noise: dimensions of the noise of a song, of each measure, of each step.
     similarity: whether the discriminator sees how alike the measures are.
-    plans: whether it is decided apart which bars repeat earlier ones (`models.planner`; `modern` only).
+    plans: whether it is decided apart which bars repeat earlier ones (`models.planner`; not `classic`).
     """
 
     family: str = "modern"
@@ -49,7 +49,7 @@ class ModelConfig:
         for name in ("width", "critic_width", "song_noise", "bar_noise", "step_noise"):
             if not 1 <= getattr(self, name) <= 4096:
                 raise ConfigError(f"model.{name} {getattr(self, name)!r}: use a whole number from 1 to 4096")
-        if self.plans and self.family != "modern":
+        if self.plans and not self.plays_kit:
             raise ConfigError(f"model.plans: a drummer of the family {self.family} has no plans, use false")
         if self.width % 4 or self.critic_width % 4:
             raise ConfigError("model.width and model.critic_width: use multiples of 4")

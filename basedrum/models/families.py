@@ -43,34 +43,29 @@ def explain(generator: nn.Module, condition: Condition, noise: Noise, drums: Ten
 
 
 @torch.no_grad()
-def sample(generator: nn.Module, condition: Condition, noise: Noise, temperature: float = 1.0) -> Tensor:
-    """Return hits (B, T, V) bool from a generator: the decision a listener hears.
-
-    Noise of k times as many samples gives k answers to each condition, the first answers to all of them first (`modern`).
-    `temperature` scales all the dice: 0 is the most typical answer, the same for every throw; 1 is as learned.
-    """
-    config: ModelConfig = generator.config
-    if config.family == "autoregressive":
-        return generator.play(condition, noise.bits, temperature)
-    calm = Noise(noise.song * temperature, noise.bar * temperature, noise.step * temperature, noise.bits)
-    logits = generator(condition, calm)
-    hits = stochastic_hits(logits, noise.bits, temperature) > 0.5 if config.family == "modern" else logits > 0
-    active = condition.active.repeat(len(hits) // len(condition), 1)
-    return hits & (active[..., None] > 0)
-
-
-@torch.no_grad()
 def perform(
     generator: nn.Module,
     planner: Planner | None,
     condition: Condition,
     noise: Noise,
-    uniform: Tensor,
+    uniform: Tensor | None = None,
     temperature: float = 1.0,
 ) -> Tensor:
-    """Return hits (B, T, V) bool as `sample` does, with the bars repeated that the planner, given `uniform` (B, M), repeats."""
-    hits = sample(generator, condition, noise, temperature)
-    if planner is None:
-        return hits
-    plan = planner.draw(condition, uniform, temperature)
-    return follow_plan(hits, condition.repeat(len(hits) // len(condition)), plan)
+    """Return hits (k B, T, V) bool: the decision a listener hears.
+
+    Args:
+        planner: decides, given `uniform` (k B, M) in 0..1, which bars repeat earlier ones; without one, none has to.
+        noise: of k times as many samples as conditions: the first answers to all of them, the second answers to all ...
+        temperature: scales all the dice: 0 is the most typical answer, the same for every throw; 1 is as learned.
+    """
+    config: ModelConfig = generator.config
+    plan = None if planner is None else planner.draw(condition, uniform, temperature)
+    every = condition.repeat(len(noise.song) // len(condition))
+    if config.family == "autoregressive":
+        return generator.play(every, noise.bits, temperature, plan)
+    calm = Noise(noise.song * temperature, noise.bar * temperature, noise.step * temperature, noise.bits)
+    if config.family == "classic":
+        return (generator(every, calm) > 0) & (every.active[..., None] > 0)
+    hits = stochastic_hits(generator(condition, calm), noise.bits, temperature) > 0.5
+    hits = hits & (every.active[..., None] > 0)
+    return hits if plan is None else follow_plan(hits, every, plan)

@@ -35,14 +35,15 @@ def play_after_itself(
     """
     size = len(run.drums)
     song = draw_song_noise(size, generator.config, dice)
-    sharing = torch.full((size,), MEASURES_SHARE, device=dice.device)
+    measures_share, phrases_share = (share * generator.config.shares_dice for share in (MEASURES_SHARE, PHRASES_SHARE))
+    sharing = torch.full((size,), measures_share, device=dice.device)
     played = torch.zeros_like(run.drums)
     after_real = torch.rand(size, generator=dice, device=dice.device) < REAL_BEFORE
     condition = run.conditions[0]
     for back in range(len(run.conditions) - 1, -1, -1):
         condition = run.conditions[back]
         own = draw_song_noise(size, generator.config, dice)
-        noise = spread(vary(song, own, PHRASES_SHARE), sharing, dice)
+        noise = spread(vary(song, own, phrases_share), sharing, dice)
         follows = (run.length > back) & ~after_real  # it has played the phrase before this one
         previous = torch.where(follows[:, None, None], played, condition.previous)
         given = follows.float() if back else torch.where(after_real, condition.has_previous, follows.float())
