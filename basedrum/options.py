@@ -82,6 +82,13 @@ def _generate_options(verbs) -> None:
     )
     parser.add_argument("--model", default="default", metavar="NAME|PATH", help="a drummer that ships, or a checkpoint file")
     parser.add_argument(
+        "--lookahead",
+        action="store_const",
+        dest="model",
+        const="lookahead",
+        help="the drummer that knows the bass of the four bars before alone, as one who plays live (as --model lookahead)",
+    )
+    parser.add_argument(
         "--bass-track", metavar="T", help="number (from 1) or part of the name of the bass track (default: find it)"
     )
     parser.add_argument("--style", metavar="S", help="a style the drummer knows (default: it decides)")
