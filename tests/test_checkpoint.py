@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -165,3 +166,15 @@ def test_every_shipped_drummer_loads():
     assert "default" in shipped()
     for name in shipped():
         assert load_drummer(name).provenance
+
+
+def test_what_ships_can_be_loaded_plans_ranks_and_is_small():
+    from basedrum import weights
+
+    assert shipped() == ["default", "lookahead", "open"]
+    for name in shipped():
+        drummer = load_drummer(name)
+        assert drummer.planner is not None and drummer.ranker is not None and drummer.config.styles
+        assert drummer.config.lookahead == (name == "lookahead")
+    folder = Path(weights.__file__).parent
+    assert sum(file.stat().st_size for file in folder.glob("*.safetensors")) <= 12_000_000

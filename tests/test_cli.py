@@ -58,6 +58,12 @@ def test_ranges_of_bars(text, bars):
     assert cli.build_parser().parse_args(["generate", "x.mid", "--bars", text]).bars == bars
 
 
+def test_lookahead_is_the_drummer_of_that_name():
+    parse = cli.build_parser().parse_args
+    assert parse(["generate", "x.mid", "--lookahead"]).model == "lookahead"
+    assert parse(["generate", "x.mid"]).model == "default"
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [
