@@ -271,9 +271,9 @@ rank = dist.get_rank()
 trainer = Trainer(load_config("quick", sys.argv[2:]), PhraseDataset.open(sys.argv[1]), "cpu", rank, 2)
 start = trainer.generator.out.weight.clone()
 drawn = trainer.batches.draw(0, rank, 2).drums.sum()
-for _ in range(10):
+while trainer.step < trainer.config.train.total_steps:
     trainer.advance()
-networks = (trainer.generator, trainer.discriminator, trainer.averaged)
+networks = (trainer.generator, trainer.discriminator, trainer.averaged, trainer.planner)
 flat = torch.cat([p.detach().flatten() for n in networks for p in n.parameters()])
 both = [torch.zeros_like(flat) for _ in range(2)]
 dist.all_gather(both, flat)
@@ -294,7 +294,7 @@ def test_two_processes_keep_equal_weights(practice_data, tmp_path):
     script = tmp_path / "two.py"
     script.write_text(TWO_PROCESSES)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command += [str(script), str(practice_data), *TINY]
+    command += [str(script), str(practice_data), *TINY, "model.plans=true", "train.steps=4", "train.ranking_steps=3"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
