@@ -81,19 +81,9 @@ class PhraseModel:
         """Throw the dice of a song. Raises ConfigError for a style the drummer does not know."""
         return SongState(self, seed, self._checked(Wishes(temperature, density, style)))
 
-    def play(
-        self,
-        bass: np.ndarray,
-        qpm: np.ndarray,
-        measure_steps: np.ndarray,
-        previous: np.ndarray | None,
-        seed: int,
-        songs: np.ndarray | None = None,
-        index: int = 0,
-        wishes: Wishes | None = None,
-    ) -> np.ndarray:
-        """Return hits (n, 64, 12) bool for n phrases at once; see `answer`."""
-        return self.answer(bass, qpm, measure_steps, previous, seed, songs, index, wishes).hits
+    def play(self, *phrases, **more) -> np.ndarray:
+        """Return hits (n, 64, 12) bool for n phrases at once, told as `answer` is."""
+        return self.answer(*phrases, **more).hits
 
     def answer(
         self,
