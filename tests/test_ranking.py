@@ -21,7 +21,8 @@ from basedrum.training.ranking import play_after_itself, real_condition
 from basedrum.training.trainer import Trainer
 
 TINY = [
-    "model.width=16", "model.critic_width=16", "train.batch=16", "train.warmup_steps=3", "train.steps=3", "train.critic_first=1",
+    "model.width=16", "model.critic_width=16", "train.batch=16", "train.warmup_steps=3", "train.steps=3",
+    "train.critic_first=1",
     "train.ranking_steps=6", "train.evaluate_every=4", "train.save_every=4", "train.probe_phrases=16",
     "train.precision='float32'",
 ]  # fmt: skip
