@@ -134,7 +134,7 @@ class Drummer:
         if span is not None:
             steps = slice(first * STEPS_PER_MEASURE, (last + 1) * STEPS_PER_MEASURE)
             drums = old.with_part(drums, steps)
-        return PlayedSong(song, bass, drums, seed, kit_map, span, getattr(state, "score", None), grid)
+        return PlayedSong(song, bass, drums, seed, kit_map, span, state.score, grid)
 
 
 def _check(

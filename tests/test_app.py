@@ -24,6 +24,8 @@ BAR = 4 * QUARTER
 class FakeState:
     """A kick under each bass note, a backbeat, and one more snare whose place the seed decides."""
 
+    score = None
+
     def __init__(self, seed, temperature, density, style):
         self.seed, self.settings = seed, (temperature, density, style)
 

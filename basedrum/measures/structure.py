@@ -77,7 +77,7 @@ def structure_descriptors(spans: np.ndarray, measure_steps: np.ndarray | None = 
         columns += [np.stack([_mean(np.diagonal(matrix, k, axis1=1, axis2=2)) for k in range(1, SPAN_MEASURES)], axis=1)]
         if voices == GROUPS["all"]:
             columns.append(matrix[:, upper[0], upper[1]])
-        else:  # by phrases: 16 x 16 of every group would cost five times as much, and told no more
+        else:  # by phrases: 16 x 16 of every group would cost five times as much
             blocks = matrix.reshape(len(spans), 4, 4, 4, 4).transpose(0, 1, 3, 2, 4).reshape(len(spans), 16, 16)
             columns += [_mean(blocks)[:, np.flatnonzero(np.triu(np.ones((4, 4))))]]
     last = last_beat_hits(spans, measure_steps)

@@ -84,8 +84,7 @@ class Batches:
     def draw(self, step: int, rank: int = 0, world: int = 1) -> Batch:
         """Return the batch of a step, this process's share of it."""
         rng = np.random.default_rng([self.train.seed, step])
-        points = rng.random(self.train.batch) * self.cumulative[-1]
-        rows = self.rows[np.searchsorted(self.cumulative, points, side="right")]
+        rows = self._draw_rows(rng)
         chance = rng.random((4, self.train.batch))
         share = slice(rank, None, world)
         return self.load(rows[share], *chance[:, share])
@@ -96,8 +95,7 @@ class Batches:
         The lengths of the runs are even over 0..`depth`; a song that has fewer phrases before gives what it has.
         """
         rng = np.random.default_rng([self.train.seed, step])
-        points = rng.random(self.train.batch) * self.cumulative[-1]
-        rows = self.rows[np.searchsorted(self.cumulative, points, side="right")]
+        rows = self._draw_rows(rng)
         wanted, *chance = rng.random((3, self.train.batch))
         share = slice(rank, None, world)
         rows, wanted = rows[share], (wanted[share] * (depth + 1)).astype(int)
@@ -147,6 +145,10 @@ class Batches:
             condition_before,
             torch.from_numpy(shown & (rollout_chance < train.rollout)),
         )
+
+    def _draw_rows(self, rng: np.random.Generator) -> np.ndarray:
+        points = rng.random(self.train.batch) * self.cumulative[-1]
+        return self.rows[np.searchsorted(self.cumulative, points, side="right")]
 
     def _drums(self, rows: np.ndarray) -> np.ndarray:
         return self.data.kit(rows) if self.model.plays_kit else self.data.drums(rows)

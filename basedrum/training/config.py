@@ -37,7 +37,7 @@ class TrainConfig:
     critic_first: steps in which the discriminator alone learns, at the start of the game.
     ranking_steps: steps after the game, in which the generator rests and the discriminator learns to say how much likelier a
         phrase is from a real drummer than from this one (logistic loss, no penalty). It then ranks answers when songs are
-        played. None: no ranking.
+        played. 0: no ranking.
     ranking_depth: how many phrases the generator has followed itself for, at most, before one that is ranked.
     batch: phrases a step, over all processes together.
     loss: rpgan (relativistic, R1 + R2), hinge, wgan-gp or midinet.

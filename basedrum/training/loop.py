@@ -104,9 +104,8 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
         if not chief:
             return
         try:
-            critic = (
-                trainer.discriminator if train.steps or train.ranking_steps else None
-            )  # one that never played knows nothing
+            has_learned = train.steps or train.ranking_steps  # a critic that never played knows nothing
+            critic = trainer.discriminator if has_learned else None
             ranks = train.ranking_steps > 0 and trainer.step == train.total_steps
             about = provenance | {"step": trainer.step}
             save_drummer(folder.drummer, trainer.averaged, critic, about, ranks=ranks, planner=trainer.planner)

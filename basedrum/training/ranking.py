@@ -1,10 +1,10 @@
 """The last part of a training: the generator rests, the discriminator learns to weigh its answers.
 
 In the game the discriminator is held back (penalties, a generator that runs away from it), so its score says little of how
-likely a drummer's phrase is: the best of four by it was worse than the first. Here it meets a drummer that stands still, and
-songs as the drummer plays them, following itself; trained by the logistic loss, its score comes near the logarithm of
-p(real) / p(drummer). Drawing one of several answers in proportion to that ratio brings the drummer nearer to real ones
-(`basedrum.drummer.ranking`).
+likely a drummer's phrase is: in trials before ours the best of four by it was easier to tell than the first. Here it meets a
+drummer that stands still, and songs as the drummer plays them, following itself; trained by the logistic loss, its score comes
+near the logarithm of p(real) / p(drummer). Drawing one of several answers in proportion to that ratio brings the drummer nearer
+to real ones (`basedrum.drummer.ranking`).
 
 Sources: discriminator rejection sampling (arXiv 1810.06758); sampling-importance-resampling (Rubin, 1987).
 """
