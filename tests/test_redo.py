@@ -1,9 +1,12 @@
 """Some measures of a song played anew: what the drummer is told, what is kept."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from test_song import Recorder, heard, song
 
+import basedrum
 from basedrum.drummer.redo import redo_song
 from basedrum.music.kit import CRASH
 
@@ -23,6 +26,9 @@ def redone(num_bars, first, last, **options):
     bass, grid = song(range(num_bars))
     state, kept = Recorder(), marked(num_bars)
     hits = redo_song(state, bass, grid, np.ones(num_bars, bool), kept, first, last, **options)
+    if first >= 4:  # the song's first phrase, heard to go on with what was drawn for it
+        opening = state.calls.pop(0)
+        assert (heard(opening), opening[3], opening[4]) == ([0, 1, 2, 3], None, 0)
     changed = (hits != kept).reshape(num_bars, -1).any(axis=1)
     return state, np.flatnonzero(changed).tolist()
 
@@ -52,6 +58,15 @@ def test_it_hears_the_bass_to_come_and_at_the_end_looks_back():
 
 def test_phrases_are_counted_from_the_song_s_first():
     assert [call[4] for call in redone(16, 8, 15)[0].calls] == [2, 3]
+
+
+@pytest.mark.parametrize("first, last", [(1, 4), (5, 8), (9, 12)])
+def test_with_the_seed_they_were_played_with_bars_come_out_as_they_were(tmp_path, first, last):
+    drummer = basedrum.Drummer()
+    source = Path(__file__).parent.parent / "samples" / "disco.mid"
+    played = drummer.play(source, seed=3)
+    again = drummer.play(played.write(tmp_path / "song.mid"), seed=3, bars=(first, last))
+    assert np.array_equal(played.drums.hits, again.drums.hits)
 
 
 def test_a_rest_of_the_band_stays_a_rest():

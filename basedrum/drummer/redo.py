@@ -55,6 +55,10 @@ def redo_song(
     start = max(min(begin, stop - MEASURES_PER_PHRASE), int(where[0]))
     cells = bars.played[start:stop]
     asked = np.isin(measure, cells[cells >= 0] // STEPS_PER_MEASURE)
+    if before > 0:  # what a drummer draws for a song's first phrase is the song's: without it, another drummer would go on
+        opening = bars.played[plan[0] : plan[0] + MEASURES_PER_PHRASE]
+        opens = np.isin(measure, opening[opening >= 0] // STEPS_PER_MEASURE)
+        play_song(state, bass, grid, sounding & opens, lookahead, start_tick, plan[:1])
     begun = Begun(state, _before(bars.gather(kept), begin), max(0, before))
     new = play_song(begun, bass, grid, sounding & asked, lookahead, start_tick, plan if begin in plan else ())
     return np.where(np.repeat(is_new, STEPS_PER_MEASURE)[:, None], new, kept)
