@@ -35,6 +35,9 @@ class FakeState:
         hits[[4, 12, 20, 28, 36, 44, 52, 60, 33 + self.seed % 7], SNARE] = True
         return hits
 
+    def remember(self, bass, hits):
+        pass
+
 
 class FakeModel:
     name, lookahead, styles = "fake", 0, ("funk", "reggae")

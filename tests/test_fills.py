@@ -25,11 +25,14 @@ class Fixed:
     """Answers with the same phrase always, and remembers what it was told had gone before."""
 
     def __init__(self, hits):
-        self.hits, self.previous = hits, []
+        self.hits, self.previous, self.remembered = hits, [], []
 
     def play(self, bass, qpm, measure_steps, previous, index):
         self.previous.append(previous)
         return self.hits
+
+    def remember(self, bass, hits):
+        self.remembered.append(hits)
 
 
 def played(fills, hits=None, others=(), count=40, seed=3):

@@ -27,7 +27,7 @@ class Puppet:
     def __init__(self, deaf=False):
         self.deaf = deaf
 
-    def play(self, bass, qpm, measure_steps, previous, seed, songs=None, index=0, wishes=None):
+    def play(self, bass, qpm, measure_steps, previous, seed, songs=None, index=0, wishes=None, memory=None):
         hits = np.zeros((len(bass), 4, 16, 12), bool)
         wanted = 8 if self.deaf else int(wishes.density or 8)
         for voice in range(wanted):
@@ -77,7 +77,7 @@ def test_a_style_judge_hears_styles_and_a_drummer_that_ignores_them_is_at_chance
     assert np.mean(list(accuracy.values())) > 0.8
 
     class Chameleon(Puppet):
-        def play(self, bass, qpm, measure_steps, previous, seed, songs=None, index=0, wishes=None):
+        def play(self, bass, qpm, measure_steps, previous, seed, songs=None, index=0, wishes=None, memory=None):
             rows = dataset.rows("train")
             row = rows[dataset.index["style"][rows] == dataset.styles.index(wishes.style)][0]
             return np.repeat(dataset.kit(np.asarray([row])), len(bass), axis=0)

@@ -15,6 +15,7 @@ from basedrum.models.generator import Encoder
 CONFIGS = {
     "modern": ModelConfig(width=16, critic_width=16, styles=("rock", "jazz")),
     "alone": ModelConfig(width=16, critic_width=16, previous="none", similarity=False),
+    "memory": ModelConfig(width=16, critic_width=16, plans=True, told_plans=True, memory=True),
     "classic": ModelConfig(family="classic", previous="none", song_noise=128),
     "classic previous": ModelConfig(family="classic", song_noise=128, styles=("rock",)),
 }
@@ -50,7 +51,18 @@ def condition(config, size=4, seed=0, **changes):
         "style": torch.zeros(size, dtype=torch.long),
         "density": torch.zeros(size),
     }
+    if config.memory:
+        fields |= {
+            "bass_before": lines(size, seed + 50),
+            "recalled": fields["previous"].flip(0),
+            "likeness": torch.full((size, 4), 0.7),
+        }
     return Condition(**(fields | changes))
+
+
+def plan_for(config, size=4):
+    """As further arguments of a generator: nothing, or the plan it is told."""
+    return [torch.arange(size * 4).unflatten(0, (size, 4)) % 6] if config.told_plans else []
 
 
 def noise(config, size=4, seed=0, sharing=1.0):
@@ -65,7 +77,7 @@ def test_shapes_and_every_parameter_gets_a_gradient(name):
     style = torch.tensor([0, 1, 1, 0]) * min(1, len(config.styles))
     given = condition(config, style=style, density=torch.tensor([0.0, 9.0, 20.0, 14.0]))
     dice_now = noise(config, sharing=0.5)
-    logits = generator(given, dice_now)
+    logits = generator(given, dice_now, *plan_for(config))
     assert logits.shape == (4, 64, config.num_voices)
     drums = to_drums(logits, given, dice_now, config)
     score, features = discriminator(drums, given)

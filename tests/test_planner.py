@@ -6,12 +6,14 @@ import torch
 
 from basedrum.checkpoint import load_drummer
 from basedrum.errors import ConfigError
+from basedrum.models.binary import draw_song_noise, spread
 from basedrum.models.condition import Condition
 from basedrum.models.config import ModelConfig
-from basedrum.models.planner import Planner, follow_plan, plan_loss, plan_of, possible
+from basedrum.models.families import build_generator, to_drums
+from basedrum.models.planner import RECALL, Planner, follow_plan, plan_loss, plan_of, possible
 from basedrum.training.config import load_config
 from basedrum.training.loop import train
-from basedrum.training.step import with_plan
+from basedrum.training.step import draw_plan, play_planned
 
 
 def dice(seed=0):
@@ -119,8 +121,58 @@ def test_a_repeated_bar_passes_its_gradient_to_the_bar_it_repeats():
 
 
 def test_without_a_planner_drums_stay_as_they_are():
-    drums = torch.rand(1, 64, 12)
-    assert with_plan(drums, None, condition(1), dice()) is drums
+    assert draw_plan(None, condition(1), dice()) is None
+    config = ModelConfig(width=16)
+    torch.manual_seed(0)
+    generator, told = build_generator(config).eval(), condition(2)
+    noise = spread(draw_song_noise(2, config, dice()), torch.ones(2), dice())
+    drums = to_drums(generator(told, noise), told, noise, config)
+    assert torch.equal(play_planned(generator, told, noise, None), drums)
+    again = torch.tensor([[0, 1, 0, 2]] * 2)
+    kept = play_planned(generator, told, noise, again).unflatten(1, (4, 16))
+    assert torch.equal(kept[:, 1], kept[:, 0]) and torch.equal(kept[:, 3], kept[:, 1])
+
+
+def with_memory(told, recalled, likeness=1.0):
+    """The condition of a drummer that recalls a phrase (B, 64, 12)."""
+    return told.replace(bass_before=told.bass.flip(0), recalled=recalled, likeness=torch.full((len(told), 4), float(likeness)))
+
+
+def test_a_bar_that_was_played_when_the_bass_was_last_like_this_is_recalled():
+    told = with_memory(condition(1, bars("a", "b", "c", "d")), bars("e", "f", "d", "h"))
+    assert plan_of(bars("e", "g", "d", "d"), told).tolist() == [[RECALL, 0, 3, 1]], "what is nearer comes first"
+    assert plan_of(bars("d", "f", "d", "d"), told).tolist() == [[1, RECALL, 2, 1]]
+    plan = torch.tensor([[RECALL, 0, 2, RECALL]])
+    assert torch.equal(follow_plan(bars("g", "g", "g", "g"), told, plan), bars("e", "g", "e", "h"))
+    nothing = with_memory(told, torch.zeros(1, 64, 12), likeness=0)
+    assert not possible(nothing)[..., RECALL].any() and plan_of(bars("e", "f", "d", "h"), nothing)[0, 0] == 0
+
+
+def test_a_planner_with_a_memory_hears_what_it_recalls_and_the_bass_before():
+    torch.manual_seed(0)
+    network = Planner(ModelConfig(plans=True, memory=True))
+    told = with_memory(condition(2, bars("a", "b", "c", "d").repeat(2, 1, 1)), bars("e", "f", "c", "h").repeat(2, 1, 1))
+    plan = torch.zeros(2, 4, dtype=torch.int64)
+    logits = network(told, plan)
+    assert logits.shape == (2, 4, 6)
+    for other in (told.replace(bass_before=told.bass), with_memory(told, bars("a", "f", "c", "h").repeat(2, 1, 1))):
+        assert not torch.allclose(network(other, plan)[..., 0], logits[..., 0])
+    nothing = with_memory(told, torch.zeros(2, 64, 12), likeness=0)
+    unknown = with_memory(told, bars("e", "f", "c", "h").repeat(2, 1, 1), likeness=0)
+    assert torch.equal(network(nothing, plan), network(unknown, plan)), "what is not recalled counts for nothing"
+
+
+def test_a_generator_that_is_told_the_plan_plays_by_it():
+    config = ModelConfig(width=16, plans=True, told_plans=True)
+    torch.manual_seed(0)
+    generator, told = build_generator(config).eval(), condition(1)
+    noise = spread(draw_song_noise(1, config, dice()), torch.ones(1), dice())
+    new, again = torch.zeros(1, 4, dtype=torch.int64), torch.tensor([[0, 1, 1, 1]])
+    assert not torch.allclose(generator(told, noise, new), generator(told, noise, again))
+    with pytest.raises(ConfigError, match=r"model\.told_plans"):
+        load_config("classic", ["model.told_plans=true"])
+    with pytest.raises(ConfigError, match=r"model\.memory"):
+        load_config("modern", ["model.memory=true", 'model.previous="none"'])
 
 
 def test_a_trained_drummer_keeps_its_planner_and_a_classic_one_has_none(practice_data, tmp_path):

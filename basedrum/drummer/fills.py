@@ -56,6 +56,11 @@ class FillingPlayer:
             return with_fill(hits, takes, measure_steps)
         return hits
 
+    def remember(self, bass: np.ndarray, hits: np.ndarray) -> None:
+        """Take note of a phrase, as `PhrasePlayer`."""
+        for player in (self.state, *self.others):
+            player.remember(bass, hits)
+
 
 def without_fills(hits: np.ndarray, measure_steps: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Return a phrase whose `chosen` measures (4,) bool end as the groove does where they end in a fill.

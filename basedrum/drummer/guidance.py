@@ -28,10 +28,10 @@ class Guided(nn.Module):
         super().__init__()
         self.generator, self.strength, self.config = generator, strength, generator.config
 
-    def forward(self, condition: Condition, noise: Noise) -> Tensor:
+    def forward(self, condition: Condition, noise: Noise, *plan: Tensor) -> Tensor:
         """Return logits (B, T, V)."""
-        logits = self.generator(condition, noise)
+        logits = self.generator(condition, noise, *plan)
         if self.strength == 1 or not condition.style.any():
             return logits
-        without = self.generator(replace(condition, style=torch.zeros_like(condition.style)), noise)
+        without = self.generator(replace(condition, style=torch.zeros_like(condition.style)), noise, *plan)
         return without + self.strength * (logits - without)

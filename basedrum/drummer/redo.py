@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from basedrum.drummer.song import PhrasePlayer, first_full_bar, phrase_plan, play_song
+from basedrum.drummer.song import Listening, PhrasePlayer, first_full_bar, phrase_plan, phrase_windows, play_song
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE, Grid
 from basedrum.music.metre import common_time
 from basedrum.music.rolls import BassRoll
@@ -45,7 +45,9 @@ def redo_song(
     where = np.flatnonzero(is_played)
     if not len(where) or not in_span.any():
         return kept
-    plan = phrase_plan(bars.gather(bass.onset), is_played, int(np.searchsorted(grid.bars[bars.measures], first_bar)))
+    cells = np.stack([bars.gather(bass.onset), bars.gather(bass.sustain)])
+    first_measure = int(np.searchsorted(grid.bars[bars.measures], first_bar))
+    plan = phrase_plan(cells[0], is_played, first_measure)
     begin, end = np.flatnonzero(in_span)[[0, -1]].tolist()
     stop = begin + -(-(end + 1 - begin) // MEASURES_PER_PHRASE) * MEASURES_PER_PHRASE
     before = sum(start <= begin for start in plan) - 1
@@ -53,13 +55,17 @@ def redo_song(
         stop = min([start for start in plan if start > end], default=stop)
     stop = min(stop, int(where[-1]) + 1)
     start = max(min(begin, stop - MEASURES_PER_PHRASE), int(where[0]))
-    cells = bars.played[start:stop]
-    asked = np.isin(measure, cells[cells >= 0] // STEPS_PER_MEASURE)
+    asked = np.isin(measure, _measures(bars.played[start:stop]))
     if before > 0:  # what a drummer draws for a song's first phrase is the song's: without it, another drummer would go on
-        opening = bars.played[plan[0] : plan[0] + MEASURES_PER_PHRASE]
-        opens = np.isin(measure, opening[opening >= 0] // STEPS_PER_MEASURE)
-        play_song(state, bass, grid, sounding & opens, lookahead, start_tick, plan[:1])
-    begun = Begun(state, _before(bars.gather(kept), begin), max(0, before))
+        opens = np.isin(measure, _measures(bars.played[plan[0] : plan[0] + MEASURES_PER_PHRASE]))
+        play_song(Begun(state, None, 0, remembers=False), bass, grid, sounding & opens, lookahead, start_tick, plan[:1])
+    listens, drums, heard_before = Listening(cells, bars.steps), bars.gather(kept), None
+    for window, _ in phrase_windows(is_played, first_measure, plan):
+        if first_measure <= window[-1] < begin and is_played[window].any():
+            heard = window if lookahead == 0 or heard_before is None else heard_before
+            state.remember(listens.phrase(heard, window), drums[window].reshape(STEPS_PER_PHRASE, -1))
+        heard_before = window
+    begun = Begun(state, _before(drums, begin), max(0, before))
     new = play_song(begun, bass, grid, sounding & asked, lookahead, start_tick, plan if begin in plan else ())
     return np.where(np.repeat(is_new, STEPS_PER_MEASURE)[:, None], new, kept)
 
@@ -67,8 +73,8 @@ def redo_song(
 class Begun:
     """A drummer that has played `num_phrases` phrases before, the last of them `before` (64, 12)."""
 
-    def __init__(self, state: PhrasePlayer, before: np.ndarray | None, num_phrases: int) -> None:
-        self.state, self.before, self.num_phrases = state, before, num_phrases
+    def __init__(self, state: PhrasePlayer, before: np.ndarray | None, num_phrases: int, remembers: bool = True) -> None:
+        self.state, self.before, self.num_phrases, self.remembers = state, before, num_phrases, remembers
 
     def play(
         self, bass: np.ndarray, qpm: float, measure_steps: np.ndarray, previous: np.ndarray | None, index: int
@@ -76,6 +82,16 @@ class Begun:
         """Return hits (64, 12) bool as `PhrasePlayer`; where nothing is said to have been played before, it knows better."""
         before = self.before if previous is None else previous
         return self.state.play(bass, qpm, measure_steps, before, self.num_phrases + index)
+
+    def remember(self, bass: np.ndarray, hits: np.ndarray) -> None:
+        """Take note of a phrase, as `PhrasePlayer`, if it is to be remembered."""
+        if self.remembers:
+            self.state.remember(bass, hits)
+
+
+def _measures(cells: np.ndarray) -> np.ndarray:
+    """Return the measures that cells (-1 for none) lie in."""
+    return cells[cells >= 0] // STEPS_PER_MEASURE
 
 
 def _before(kept: np.ndarray, first: int) -> np.ndarray | None:

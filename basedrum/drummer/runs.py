@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from basedrum.drummer.memory import Memory
 from basedrum.drummer.sampling import PhraseModel
 
 
@@ -23,9 +24,10 @@ class RunDrummer:
         self.song_seed: int | None = None
         self.index = 0
         self.takes: np.ndarray | None = None
+        self.memory = Memory()
 
     def start_songs(self, num_songs: int, seed: int) -> None:
-        self.song_seed, self.index, self.takes = seed, 0, None
+        self.song_seed, self.index, self.takes, self.memory = seed, 0, None, Memory()
 
     def play(
         self, bass: np.ndarray, qpm: np.ndarray, measure_steps: np.ndarray, previous: np.ndarray | None, seed: int
@@ -36,8 +38,11 @@ class RunDrummer:
         if self.song_seed is None:
             return self.model.play(bass, qpm, measure_steps, previous, seed)
         takes = None if self.takes is None else self.takes[: len(bass)]
-        answer = self.model.answer(bass, qpm, measure_steps, previous, self.song_seed, index=self.index, takes=takes)
+        answer = self.model.answer(
+            bass, qpm, measure_steps, previous, self.song_seed, index=self.index, takes=takes, memory=self.memory
+        )
         if self.takes is None:
             self.takes = answer.takes
+        self.memory.remember(bass, answer.hits)
         self.index += 1
         return answer.hits

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from basedrum.checkpoint import Drummer, load_drummer
 from basedrum.drummer.guidance import Guided
+from basedrum.drummer.memory import Memory, Recollection
 from basedrum.drummer.ranking import ANSWERS, STRICTNESS, draw_answers
 from basedrum.errors import ConfigError, printable
 from basedrum.models.binary import MEASURES_SHARE, PHRASES_SHARE, Noise, draw_song_noise, spread, vary
@@ -96,6 +97,7 @@ class PhraseModel:
         index: int = 0,
         wishes: Wishes | None = None,
         takes: np.ndarray | None = None,
+        memory: Memory | None = None,
     ) -> Answers:
         """Answer n phrases at once.
 
@@ -104,12 +106,15 @@ class PhraseModel:
             previous: (n, 64, 12) bool, the drums before each phrase; None, or a phrase without any hit, is "not given".
             seed, songs, index: the dice: phrases with the same seed and the same number in `songs` (n,) share the dice of
                 a song (each its own where songs is None); `index` is the place of the phrase in its song.
+            memory: of the songs until then. None: the bass is taken to have been the same before, and nothing is recalled.
             takes: (n,) which of a song's throws to go on with: what was drawn for its first phrase. None throws anew.
         """
         wishes = self._checked(wishes or Wishes())
         size = len(bass)
         numbers = np.arange(size) if songs is None else np.asarray(songs)
         condition = self._condition(bass, qpm, measure_steps, previous, wishes)
+        if self.config.memory:
+            condition = _with_memory(condition, (memory or Memory()).recollect(bass))
         num_answers = self.answers if wishes.temperature > 0 else 1  # at 0 all answers are the same
         parts = []
         with torch.inference_mode():
@@ -192,6 +197,7 @@ class SongState:
         self.model, self.seed, self.wishes = model, seed, wishes
         self.takes: np.ndarray | None = None
         self.scores: list[float] = []
+        self.memory = Memory()
 
     @property
     def score(self) -> float | None:
@@ -204,12 +210,24 @@ class SongState:
         before = None if previous is None else previous[None]
         steps = np.asarray(measure_steps)[None]
         answer = self.model.answer(
-            bass[None], np.asarray([qpm]), steps, before, self.seed, index=index, wishes=self.wishes, takes=self.takes
+            bass[None],
+            np.asarray([qpm]),
+            steps,
+            before,
+            self.seed,
+            index=index,
+            wishes=self.wishes,
+            takes=self.takes,
+            memory=self.memory,
         )
         if self.takes is None:
             self.takes = answer.takes
         self.scores.append(float(answer.scores[0]))
         return answer.hits[0]
+
+    def remember(self, bass: np.ndarray, hits: np.ndarray) -> None:
+        """Take note of a phrase: the bass (2, 64, 72) that was heard, the drums (64, 12) that were played."""
+        self.memory.remember(bass[None], hits[None])
 
 
 def load_phrase_model(name_or_path: str | os.PathLike = "default") -> PhraseModel:
@@ -249,6 +267,14 @@ class _Dice:
 
     def _words(self, what: str, index: int) -> list[int]:
         return [self.seed % (1 << 64), self.song, index, int.from_bytes(what.encode()[:4], "little")]
+
+
+def _with_memory(condition: Condition, known: Recollection) -> Condition:
+    given = condition.has_previous[:, None]
+    likeness = _floats(known.likeness) * given
+    return condition.replace(
+        bass_before=_floats(known.bass_before), recalled=_floats(known.recalled) * given[..., None], likeness=likeness
+    )
 
 
 def _floats(array: np.ndarray) -> Tensor:

@@ -42,6 +42,9 @@ class PhrasePlayer(Protocol):
         (None at the start); index counts the phrases of the song from 0.
         """
 
+    def remember(self, bass: np.ndarray, hits: np.ndarray) -> None:
+        """Take note of a phrase: the bass (2, 64, 72) that was heard, the drums (64, 12) that were played."""
+
 
 def play_song(
     state: PhrasePlayer,
@@ -72,7 +75,7 @@ def play_song(
     cells = np.stack([bars.gather(bass.onset), bars.gather(bass.sustain)])
     if starts is None:
         starts = phrase_plan(cells[0], is_played, first)
-    source = heard_measures(cells.any(axis=(0, 2, 3)))
+    listens = Listening(cells, bars.steps)
     hits = np.zeros((len(bars.steps), STEPS_PER_MEASURE, NUM_VOICES), bool)
     tempo = grid.measure_qpm[bars.measures]
     previous, heard_before = None, None
@@ -86,9 +89,10 @@ def play_song(
             continue  # the whole band rests; the next phrase still follows the drums before the rest
         steps = bars.steps[window]
         active = active_steps(steps)
-        phrase = cells[:, source[heard]].reshape(2, STEPS_PER_PHRASE, -1) & active[:, None]
+        phrase = listens.phrase(heard, window)
         qpm = float(tempo[window[0]])
         previous = np.asarray(state.play(phrase, qpm, steps, previous, index), bool) & active[:, None]
+        state.remember(phrase, previous)
         hits[new] = previous.reshape(MEASURES_PER_PHRASE, STEPS_PER_MEASURE, NUM_VOICES)[-num_new:]
     hits = bars.scatter(hits, num_measures).reshape(num_measures, STEPS_PER_MEASURE, NUM_VOICES)
     hits &= sounding[:, None, None]
@@ -98,6 +102,19 @@ def play_song(
     if first_bar:
         is_open &= step_ticks > start_tick - grid.ticks_per_step
     return (hits & is_open[..., None]).reshape(-1, NUM_VOICES)
+
+
+class Listening:
+    """What a drummer hears of a song, given its bass (2, N, 16, 72) and the active steps of its measures (N,)."""
+
+    def __init__(self, cells: np.ndarray, steps: np.ndarray) -> None:
+        self.cells, self.steps = cells, steps
+        self.source = heard_measures(cells.any(axis=(0, 2, 3)))
+
+    def phrase(self, heard: np.ndarray, window: np.ndarray) -> np.ndarray:
+        """Return (2, 64, 72): the bass of the measures `heard`, on the steps that the measures `window` have."""
+        active = active_steps(self.steps[window])
+        return self.cells[:, self.source[heard]].reshape(2, STEPS_PER_PHRASE, -1) & active[:, None]
 
 
 def phrase_plan(bass_onsets: np.ndarray, sounding: np.ndarray, first: int) -> list[int]:

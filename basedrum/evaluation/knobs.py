@@ -23,6 +23,7 @@ import numpy as np
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.drummer.feel import with_feel
 from basedrum.drummer.fills import END_STEPS, HANDS, FillingPlayer, other_seeds
+from basedrum.drummer.memory import Memory
 from basedrum.drummer.sampling import PhraseModel, Wishes, load_phrase_model
 from basedrum.evaluation.playing import Stage, set_stage
 from basedrum.evaluation.styles import StyleJudge, known_styles, train_style_judge
@@ -110,14 +111,16 @@ def fill_activity(hits: np.ndarray, measure_steps: np.ndarray) -> np.ndarray:
 def play(model: PhraseModel, stage: Stage, wishes: Wishes, seed: int) -> np.ndarray:
     """Return hits (n, 64, 12) bool on every phrase of the stage, each song from its first phrase to its last."""
     hits = np.zeros_like(stage.real)
-    for place in range(int(stage.place.max()) + 1):
-        at = np.flatnonzero(stage.place == place)
+    firsts = np.flatnonzero(stage.place == 0)
+    lengths = np.diff(np.append(firsts, len(stage)))
+    firsts = firsts[np.argsort(-lengths, kind="stable")]  # the longest first: songs that end leave a memory's last rows
+    memory = Memory()
+    for place in range(int(lengths.max(initial=0))):
+        at = firsts[: int((lengths > place).sum())] + place
         before = hits[at - 1] if place else None
-        songs = stage.songs[at]
-        answer = model.play(
-            stage.bass[at], stage.qpm[at], stage.measure_steps[at], before, seed, songs, index=place, wishes=wishes
-        )
-        hits[at] = answer
+        where = stage.bass[at], stage.qpm[at], stage.measure_steps[at]
+        hits[at] = model.play(*where, before, seed, stage.songs[at], index=place, wishes=wishes, memory=memory)
+        memory.remember(stage.bass[at], hits[at])
     return _cut(hits, stage)
 
 
@@ -132,6 +135,7 @@ def play_with_fills(model: PhraseModel, stage: Stage, fills: float, seed: int) -
             player, before = FillingPlayer(model.new_song(own), others, fills, own), None
         steps = stage.measure_steps[at]
         before = player.play(stage.bass[at], float(stage.qpm[at]), steps, before, int(stage.place[at]))
+        player.remember(stage.bass[at], before)
         hits[at] = before
     return _cut(hits, stage)
 

@@ -26,7 +26,7 @@ from basedrum.models.blocks import SLOPE
 from basedrum.models.condition import Condition, wish_features
 from basedrum.models.conditioner import GLOB, Conditioner
 from basedrum.models.config import ModelConfig
-from basedrum.models.planner import CHOICES, plan_of
+from basedrum.models.planner import RECALL, num_choices, plan_of
 from basedrum.music.grid import STEPS_PER_MEASURE, STEPS_PER_PHRASE
 
 LAGS = (1, 2, 3, 4, 8, 12, 16, 32, 48, 64)
@@ -44,7 +44,7 @@ class Autoregressive(nn.Module):
         channels = (config.width, 2 * config.width, 2 * config.width)
         self.joins = nn.ModuleList(nn.Conv2d(c, context, 1) for c in channels)
         self.begin = nn.Linear(GLOB + len(config.styles) + 3, self.hidden)
-        context += CHOICES if config.plans else 0
+        context += num_choices(config) if config.plans else 0
         self.steps = nn.GRU(context + heard, self.hidden, batch_first=True)
         self.units = nn.Linear(self.hidden + context + heard, units)
         self.inside = nn.Parameter(torch.empty(config.num_voices, units).normal_(std=0.1))
@@ -87,9 +87,12 @@ class Autoregressive(nn.Module):
                 drawn = hits
                 hits = (self._voices(units, drawn, *wires) + dice[:, step] > 0).to(dice.dtype)
             if plan is not None:
-                back = plan[:, step // STEPS_PER_MEASURE] * STEPS_PER_MEASURE
+                choice = plan[:, step // STEPS_PER_MEASURE]
+                back = choice % RECALL * STEPS_PER_MEASURE
                 repeated = memory[torch.arange(len(back), device=back.device), STEPS_PER_PHRASE + step - back]
                 hits = torch.where(back[:, None] > 0, repeated, hits)
+                if condition.recalled is not None:
+                    hits = torch.where((choice == RECALL)[:, None], condition.recalled[:, step], hits)
             memory[:, STEPS_PER_PHRASE + step] = hits * condition.active[:, step, None]
         return memory[:, STEPS_PER_PHRASE:] > 0
 
@@ -102,7 +105,7 @@ class Autoregressive(nn.Module):
         begin = torch.tanh(self.begin(torch.cat([glob, wish_features(condition, len(self.config.styles))], dim=1)))
         context = context.flatten(2).transpose(1, 2)
         if plan is not None:
-            planned = F.one_hot(plan, CHOICES).to(context.dtype).repeat_interleave(STEPS_PER_MEASURE, dim=1)
+            planned = F.one_hot(plan, num_choices(self.config)).to(context.dtype).repeat_interleave(STEPS_PER_MEASURE, dim=1)
             context = torch.cat([context, planned], dim=2)
         return context, begin
 

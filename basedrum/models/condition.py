@@ -7,6 +7,7 @@ condition can be left out sample by sample.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +33,10 @@ class Condition:
         has_previous: (B,) 1 where `previous` is given.
         style: (B,) int64, 0 not given, else 1 + index into the model's styles.
         density: (B,) wished hits per bar, 0 not given.
+        bass_before: (B, 2, T, P) the bass of the phrase before; counts where `previous` is given. This and the next two are
+            for drummers with a memory, None for others.
+        recalled: (B, T, V) hits of the phrase of the song whose bass was most like this one's; counts where `likeness` does.
+        likeness: (B, M) how like it each measure of the bass was, 0..1; zeros where nothing is recalled.
     """
 
     bass: Tensor
@@ -41,38 +46,57 @@ class Condition:
     has_previous: Tensor
     style: Tensor
     density: Tensor
+    bass_before: Tensor | None = None
+    recalled: Tensor | None = None
+    likeness: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.bass)
 
     def __getitem__(self, which: Tensor) -> Condition:
         """Return the samples that an index tensor picks."""
-        return Condition(*(getattr(self, f.name)[which] for f in dataclasses.fields(self)))
+        return self._each(lambda field: field[which])
 
     def to(self, device: torch.device | str) -> Condition:
-        fields = {f.name: getattr(self, f.name).to(device, non_blocking=True) for f in dataclasses.fields(self)}
-        return Condition(**fields)
+        return self._each(lambda field: field.to(device, non_blocking=True))
 
     def replace(self, **changes: Tensor) -> Condition:
         return dataclasses.replace(self, **changes)
 
     def with_bass_of(self, order: Tensor) -> Condition:
         """Return the same drums' condition with the bass and tempo of other samples: what a deaf drummer would face."""
-        return self.replace(bass=self.bass[order], qpm=self.qpm[order])
+        before = None if self.bass_before is None else self.bass_before[order]
+        return self.replace(bass=self.bass[order], qpm=self.qpm[order], bass_before=before)
 
     def repeat(self, times: int) -> Condition:
         """Return all samples, then all of them again, `times` in all."""
-        fields = (getattr(self, f.name) for f in dataclasses.fields(self))
-        return self if times == 1 else Condition(*(field.repeat(times, *[1] * (field.dim() - 1)) for field in fields))
+        return self if times == 1 else self._each(lambda field: field.repeat(times, *[1] * (field.dim() - 1)))
 
     @classmethod
     def join(cls, parts: list[Condition]) -> Condition:
-        return cls(*(torch.cat([getattr(p, f.name) for p in parts]) for f in dataclasses.fields(cls)))
+        given = [f.name for f in dataclasses.fields(cls) if getattr(parts[0], f.name) is not None]
+        return cls(**{name: torch.cat([getattr(p, name) for p in parts]) for name in given})
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Condition:
+        """Return the condition with every field changed that is given."""
+        fields = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
+        return Condition(**{name: change(field) for name, field in fields if field is not None})
 
 
 def as_measures(phrase: Tensor) -> Tensor:
     """(B, T, ...) -> (B, M, S, ...)."""
     return phrase.unflatten(1, (MEASURES_PER_PHRASE, STEPS_PER_MEASURE))
+
+
+def features_before(condition: Condition) -> Tensor:
+    """Return (B, R, M, S): `bass_features` of the phrase before, zeros where none is given."""
+    before = bass_features(condition.replace(bass=condition.bass_before))
+    return before * condition.has_previous[:, None, None, None]
+
+
+def is_recalled(condition: Condition) -> Tensor:
+    """Return (B,): 1 where a phrase is recalled."""
+    return (condition.likeness.amax(dim=1) > 0).to(condition.likeness.dtype)
 
 
 def bass_features(condition: Condition) -> Tensor:

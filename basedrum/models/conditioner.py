@@ -1,6 +1,6 @@
 """The modern conditioner: it listens to the bass and gives the generator maps at three scales.
 
-Rows (bass features, and the drums of the phrase before) -> f0 at (4, 16), f1 at (4, 4), f2 at (4, 1), glob.
+Rows (bass features, the drums of the phrase before, what memory there is) -> f0 at (4, 16), f1 at (4, 4), f2 at (4, 1), glob.
 
 | layer | out |
 |---|---|
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from basedrum.models.blocks import Residual, position_map, repeat_last_measure
-from basedrum.models.condition import BASS_ROWS, Condition, as_measures, bass_features
+from basedrum.models.condition import BASS_ROWS, Condition, as_measures, bass_features, features_before, is_recalled
 from basedrum.models.config import ModelConfig
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
 
@@ -30,6 +30,8 @@ class Conditioner(nn.Module):
         super().__init__()
         channels, self.hears_previous = config.width, config.generator_hears_previous
         rows = BASS_ROWS + (2 * config.num_voices + 1 if self.hears_previous else 0)
+        self.memory = config.memory
+        rows += BASS_ROWS + config.num_voices + 1 if self.memory else 0
         self.stem = nn.Conv2d(rows, channels, (1, 5), padding=(0, 2))
         self.position = position_map(channels, MEASURES_PER_PHRASE, STEPS_PER_MEASURE)
         self.fine = Residual(channels, (1, 5))
@@ -45,6 +47,10 @@ class Conditioner(nn.Module):
             given = condition.has_previous[:, None, None, None]
             before = as_measures(condition.previous).permute(0, 3, 1, 2) * given  # (B, V, M, S)
             rows = torch.cat([rows, before, repeat_last_measure(before), given.expand_as(rows[:, :1])], dim=1)
+        if self.memory:
+            recalled = as_measures(condition.recalled).permute(0, 3, 1, 2) * is_recalled(condition)[:, None, None, None]
+            likeness = condition.likeness[:, None, :, None].expand_as(rows[:, :1])
+            rows = torch.cat([rows, features_before(condition), recalled, likeness], dim=1)
         f0 = self.fine(self.stem(rows) + self.position)  # (B, C, M, S)
         f1 = self.beats(self.to_beats(f0))  # (B, 2C, M, 4)
         f2 = self.bars(self.to_bars(f1))  # (B, 2C, M, 1)

@@ -24,6 +24,10 @@ class ModelConfig:
     song_noise, bar_noise, step_noise: dimensions of the noise of a song, of each measure, of each step.
     similarity: whether the discriminator sees how alike the measures are.
     plans: whether it is decided apart which bars repeat earlier ones (`models.planner`; not `classic`).
+    told_plans: whether the generator is told the plan, so that a bar that comes again is made for it (`modern`; the
+        autoregressive family always is).
+    memory: whether all players are told the bass of the phrase before, and the drums of the phrase of the song whose bass was
+        most like this one's (`models.recall`); where `previous` is `both`, and not `classic`.
     """
 
     family: str = "modern"
@@ -37,6 +41,8 @@ class ModelConfig:
     step_noise: int = 4
     similarity: bool = True
     plans: bool = False
+    told_plans: bool = False
+    memory: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "styles", tuple(self.styles))
@@ -51,6 +57,10 @@ class ModelConfig:
                 raise ConfigError(f"model.{name} {getattr(self, name)!r}: use a whole number from 1 to 4096")
         if self.plans and not self.plays_kit:
             raise ConfigError(f"model.plans: a drummer of the family {self.family} has no plans, use false")
+        if self.told_plans and not (self.plans and self.family == "modern"):
+            raise ConfigError("model.told_plans: asks for model.plans and the family modern, use false")
+        if self.memory and not (self.plays_kit and self.previous == "both"):
+            raise ConfigError('model.memory: asks for model.previous = "both" and a family other than classic, use false')
         if self.width % 4 or self.critic_width % 4:
             raise ConfigError("model.width and model.critic_width: use multiples of 4")
 

@@ -1,7 +1,7 @@
 """The modern discriminator: a 3-D convolution over (measure, step, voice), with the measure axis as its third dimension.
 
 It sees the phrase, the phrase before where it is shown (eight measures in a row), the bass, and how alike the measures
-are. No normalisation: it sits under gradient penalties.
+are, to each other and to those of a phrase that is recalled. No normalisation: it sits under gradient penalties.
 
 | layer | out |
 |---|---|
@@ -11,7 +11,7 @@ are. No normalisation: it sits under gradient penalties.
 | conv 3C (1, 4) | 3C @ (M, 1) |
 | conv 4C (M, 1) | 4C |
 | pattern: conv C/2 (1, 16) over the voices and their sum, per measure | M C/2 |
-| similarity: distance between every two measures, voice by voice | 128 |
+| similarity: distance between every two measures, and to recalled ones, voice by voice | 128 |
 | linear of all three | f: 128 |
 | score = linear(f) + <f, linear(bass, wishes)> / sqrt(128) (projection, arXiv 1802.05637) | 1 |
 """
@@ -25,7 +25,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from basedrum.models.blocks import SLOPE
-from basedrum.models.condition import BASS_ROWS, Condition, as_measures, bass_features, wish_features
+from basedrum.models.condition import (
+    BASS_ROWS,
+    Condition,
+    as_measures,
+    bass_features,
+    features_before,
+    is_recalled,
+    wish_features,
+)
 from basedrum.models.config import ModelConfig
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
 
@@ -52,7 +60,9 @@ class Discriminator(nn.Module):
         width = 4 * channels + self.measures * (channels // 2)
         if config.similarity:
             pairs = self.measures * (self.measures - 1) // 2
-            self.similarity = nn.Linear(pairs * (2 * voices + 1), FEATURES)
+            known = pairs * (2 * voices + 1)
+            known += MEASURES_PER_PHRASE**2 * (2 * voices + 1) + MEASURES_PER_PHRASE if config.memory else 0
+            self.similarity = nn.Linear(known, FEATURES)
             width += FEATURES
         self.features = nn.Linear(width, FEATURES)
         self.score = nn.Linear(FEATURES, 1)
@@ -67,8 +77,8 @@ class Discriminator(nn.Module):
             given = condition.has_previous[:, None, None, None]
             before = as_measures(condition.previous) * given
             measures = torch.cat([before, measures], dim=1)  # (B, 2M, S, V)
-            silent = torch.zeros_like(rows)
-            rows = torch.cat([silent, rows], dim=2)  # (B, R, 2M, S)
+            rows_before = features_before(condition) if self.config.memory else torch.zeros_like(rows)
+            rows = torch.cat([rows_before, rows], dim=2)  # (B, R, 2M, S)
             shown = torch.cat([given.expand_as(shown) * -1.0, shown], dim=2)  # before: -1, now: 1, not given: 0
         bass = torch.cat([rows, shown], dim=1)
         side = F.leaky_relu(self.bass_side(bass), SLOPE)  # (B, C/2, M, S)
@@ -81,7 +91,12 @@ class Discriminator(nn.Module):
         voices = torch.cat([measures, measures.sum(dim=3, keepdim=True)], dim=3).permute(0, 3, 1, 2)  # (B, V + 1, M, S)
         parts.append(F.leaky_relu(self.pattern(voices), SLOPE).flatten(1))
         if self.config.similarity:
-            parts.append(F.leaky_relu(self.similarity(measure_distances(measures)), SLOPE))
+            alike = [measure_distances(measures)]
+            if self.config.memory:
+                given = is_recalled(condition)[:, None]
+                now = measures[:, -MEASURES_PER_PHRASE:]
+                alike += [distances_between(as_measures(condition.recalled), now) * given, condition.likeness]
+            parts.append(F.leaky_relu(self.similarity(torch.cat(alike, dim=1)), SLOPE))
         features = F.leaky_relu(self.features(torch.cat(parts, dim=1)), SLOPE)  # (B, 128)
         now = F.avg_pool2d(side[:, :, -MEASURES_PER_PHRASE:], (1, 4)).flatten(1)
         bass_view = self.bass_out(torch.cat([now, wish_features(condition, len(self.config.styles))], dim=1))
@@ -93,6 +108,16 @@ def measure_distances(measures: Tensor) -> Tensor:
     """(B, M, S, V) -> (B, pairs * (2V + 1)): log1p and exp(-.) of the Hamming distance of every two measures by voice,
     and exp(-.) of the whole distance, 1 where two measures are the same."""
     first, second = torch.triu_indices(measures.shape[1], measures.shape[1], offset=1, device=measures.device)
-    apart = (measures[:, first] - measures[:, second]).abs().sum(dim=2)  # (B, pairs, V)
+    return _distances(measures[:, first], measures[:, second])
+
+
+def distances_between(first: Tensor, second: Tensor) -> Tensor:
+    """(B, M, S, V) twice -> (B, M * M * (2V + 1)): the same of every measure of one with every measure of the other."""
+    count = first.shape[1]
+    return _distances(first.repeat_interleave(count, dim=1), second.repeat(1, count, 1, 1))
+
+
+def _distances(first: Tensor, second: Tensor) -> Tensor:
+    apart = (first - second).abs().sum(dim=2)  # (B, pairs, V)
     whole = torch.exp(-0.5 * apart.sum(dim=2, keepdim=True))
     return torch.cat([torch.log1p(apart), torch.exp(-apart), whole], dim=2).flatten(1)

@@ -12,11 +12,11 @@ from basedrum.models.condition import Condition
 from basedrum.models.config import ModelConfig
 from basedrum.models.discriminator import Discriminator
 from basedrum.models.generator import Generator
-from basedrum.models.planner import Planner, follow_plan
+from basedrum.models.planner import Planner, follow_plan, plan_of
 
 
 def build_generator(config: ModelConfig) -> nn.Module:
-    """Return a generator: (Condition, Noise) -> logits (B, T, V); of `autoregressive`, (Condition, drums) -> logits."""
+    """Return a generator: (Condition, Noise, plan) -> logits (B, T, V); of `autoregressive`, (Condition, drums) -> logits."""
     return {"modern": Generator, "classic": ClassicGenerator, "autoregressive": Autoregressive}[config.family](config)
 
 
@@ -37,9 +37,14 @@ def to_drums(logits: Tensor, condition: Condition, noise: Noise, config: ModelCo
 def explain(generator: nn.Module, condition: Condition, noise: Noise, drums: Tensor) -> Tensor:
     """Return the logits (B, T, V) by which a generator's likelihood of real drums is taken.
 
-    `autoregressive` reads, for each hit, the real ones before it; the others have nothing but their noise.
+    `autoregressive` reads, for each hit, the real ones before it; `modern` the plan that real drums follow, where it is told
+    plans; the others have nothing but their noise.
     """
-    return generator(condition, drums if generator.config.family == "autoregressive" else noise)
+    if generator.config.family == "autoregressive":
+        return generator(condition, drums)
+    if generator.config.told_plans:
+        return generator(condition, noise, plan_of(drums, condition))
+    return generator(condition, noise)
 
 
 @torch.no_grad()
@@ -66,6 +71,7 @@ def perform(
     calm = Noise(noise.song * temperature, noise.bar * temperature, noise.step * temperature, noise.bits)
     if config.family == "classic":
         return (generator(every, calm) > 0) & (every.active[..., None] > 0)
-    hits = stochastic_hits(generator(condition, calm), noise.bits, temperature) > 0.5
+    logits = generator(condition, calm, plan) if config.told_plans else generator(condition, calm)
+    hits = stochastic_hits(logits, noise.bits, temperature) > 0.5
     hits = hits & (every.active[..., None] > 0)
     return hits if plan is None else follow_plan(hits, every, plan)

@@ -2,7 +2,7 @@
 
 | layer | out |
 |---|---|
-| 1x1 of [f2, bar embedding, bar noise], Residual (3, 1) | 2C @ (4, 1) |
+| 1x1 of [f2, bar embedding, bar noise, what the plan has for the bar], Residual (3, 1) | 2C @ (4, 1) |
 | x4, 1x1 with f1, Residual (3, 3) twice | 2C @ (4, 4) |
 | x4, 1x1 with f0 and step noise, + position map, Residual (3, 3), Residual (3, 5) | C @ (4, 16) |
 | 1x1, bias -2 | V logits @ (4, 16) |
@@ -22,11 +22,12 @@ from basedrum.models.blocks import SLOPE, Residual, along_steps, position_map, s
 from basedrum.models.condition import BASS_ROWS, Condition, as_measures, bass_features, wish_features
 from basedrum.models.conditioner import GLOB, Conditioner
 from basedrum.models.config import ModelConfig
+from basedrum.models.planner import num_choices
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
 
 
 class Generator(nn.Module):
-    """(Condition, Noise) -> logits (B, T, V)."""
+    """(Condition, Noise, plan (B, M) where it is told the plans) -> logits (B, T, V)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -35,7 +36,8 @@ class Generator(nn.Module):
         steering = config.song_noise + GLOB + len(config.styles) + 3
         self.conditioner = Conditioner(config)
         self.bar_position = position_map(coarse, MEASURES_PER_PHRASE, 1)
-        self.bar_in = nn.Conv2d(coarse + config.bar_noise, coarse, 1)
+        self.choices = num_choices(config) if config.told_plans else 0
+        self.bar_in = nn.Conv2d(coarse + config.bar_noise + self.choices, coarse, 1)
         self.bar = Residual(coarse, (3, 1), steering)
         self.to_beats = nn.ConvTranspose2d(coarse, coarse, (1, 4), stride=(1, 4))
         self.beat_in = nn.Conv2d(2 * coarse, coarse, 1)
@@ -49,13 +51,21 @@ class Generator(nn.Module):
         self.out = nn.Conv2d(fine, config.num_voices, 1)
         nn.init.constant_(self.out.bias, -2.0)
 
-    def forward(self, condition: Condition, noise: Noise) -> Tensor:
-        """Noise of k times as many samples gives k answers to each condition, the first answers to all of them first."""
+    def forward(self, condition: Condition, noise: Noise, plan: Tensor | None = None) -> Tensor:
+        """Noise of k times as many samples gives k answers to each condition, the first answers to all of them first; so does
+        the plan. None: all bars are new.
+        """
         heard = [*self.conditioner(condition), wish_features(condition, len(self.config.styles))]
         answers = len(noise.song) // len(condition)
         f0, f1, f2, glob, wishes = (maps.repeat(answers, *[1] * (maps.dim() - 1)) for maps in heard) if answers > 1 else heard
         steering = torch.cat([noise.song, glob, wishes], dim=1)  # (B, W)
-        maps = self.bar_in(torch.cat([f2 + self.bar_position, spread_bars(noise.bar)], dim=1))  # (B, 2C, M, 1)
+        bars = [f2 + self.bar_position, spread_bars(noise.bar)]
+        if self.choices:
+            plan = (
+                torch.zeros(len(noise.song), MEASURES_PER_PHRASE, dtype=torch.int64, device=f2.device) if plan is None else plan
+            )
+            bars.append(spread_bars(F.one_hot(plan, self.choices).to(f2.dtype)))
+        maps = self.bar_in(torch.cat(bars, dim=1))  # (B, 2C, M, 1)
         maps = self.to_beats(self.bar(maps, steering))  # (B, 2C, M, 4)
         maps = self.beat_in(torch.cat([maps, f1], dim=1))
         maps = self.beat_second(self.beat_first(maps, steering), steering)

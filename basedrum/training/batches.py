@@ -16,8 +16,12 @@ from basedrum.corpus.phrases import PhraseDataset
 from basedrum.errors import DataError
 from basedrum.models.condition import Condition
 from basedrum.models.config import ModelConfig
+from basedrum.models.recall import bass_line, recall
+from basedrum.music.grid import MEASURES_PER_PHRASE
 from basedrum.music.rolls import active_steps
 from basedrum.training.config import TrainConfig
+
+LINES_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,14 @@ class Batch:
         condition: what belongs to them; its `previous` are the real drums before, where they are shown.
         before: the condition of the phrase before, for playing two phrases in a row.
         rollout: (B,) bool, samples whose previous drums are to be the generator's own.
+        then: the condition of the phrase that is recalled (any other where none is); None for drummers without a memory.
     """
 
     drums: Tensor
     condition: Condition
     before: Condition
     rollout: Tensor
+    then: Condition | None = None
 
     def to(self, device: torch.device | str) -> Batch:
         return Batch(
@@ -42,6 +48,7 @@ class Batch:
             self.condition.to(device),
             self.before.to(device),
             self.rollout.to(device, non_blocking=True),
+            None if self.then is None else self.then.to(device),
         )
 
 
@@ -53,14 +60,17 @@ class Run:
         drums: (B, T, V) real hits of the phrases.
         conditions: of the phrases, of those before them, and so on back; each with the real drums before it.
         length: (B,) int, how many phrases before each are to be played first.
+        then: the condition of the phrase that the last one recalls, as in `Batch`.
     """
 
     drums: Tensor
     conditions: tuple[Condition, ...]
     length: Tensor
+    then: Condition | None = None
 
     def to(self, device: torch.device | str) -> Run:
-        return Run(self.drums.to(device), tuple(c.to(device) for c in self.conditions), self.length.to(device))
+        then = None if self.then is None else self.then.to(device)
+        return Run(self.drums.to(device), tuple(c.to(device) for c in self.conditions), self.length.to(device), then)
 
 
 class Batches:
@@ -80,6 +90,7 @@ class Batches:
         self.cumulative = np.cumsum(weights if weights.sum() > 0 else np.ones(len(rows)))
         named = {name: i + 1 for i, name in enumerate(model.styles)}
         self.style_of = np.asarray([*(named.get(name, 0) for name in data.styles), 0])  # the last answers style -1
+        self.recalled = recalled_rows(data, data.rows(split), model.lookahead) if model.memory else None
 
     def draw(self, step: int, rank: int = 0, world: int = 1) -> Batch:
         """Return the batch of a step, this process's share of it."""
@@ -108,7 +119,7 @@ class Batches:
         batches = [self.load(r, 1.0, style_chance, density_chance) for r in chain]
         wishes = batches[0].condition
         conditions = tuple(b.condition.replace(style=wishes.style, density=wishes.density) for b in batches)
-        return Run(batches[0].drums, conditions, torch.from_numpy(length))
+        return Run(batches[0].drums, conditions, torch.from_numpy(length), batches[0].then)
 
     def shared(self, rank: int = 0, world: int = 1) -> StepDataset:
         """Return this process's batches as a dataset whose item k is the batch of step k."""
@@ -138,17 +149,38 @@ class Batches:
         condition = self._condition(heard, target, self._drums(earlier), shown, style, density)
         rows_before = heard_before if self.model.lookahead else earlier
         nothing = np.zeros_like(drums)
-        condition_before = self._condition(rows_before, earlier, nothing, np.zeros(len(rows), bool), style, density)
+        hidden = np.zeros(len(rows), bool)
+        condition_before = self._condition(rows_before, earlier, nothing, hidden, style, density)
+        then = None
+        if self.recalled is not None:
+            which, likeness = self.recalled[0][rows], self.recalled[1][rows]
+            there = np.where(which >= 0, which, rows)
+            condition = self._remember(condition, rows_before, self._drums(there), likeness * shown[:, None])
+            condition_before = self._remember(condition_before, rows_before, nothing, np.zeros_like(likeness))
+            heard_then = np.maximum(self.data.index["previous"][there].astype(np.int64), 0) if self.model.lookahead else there
+            then = self._condition(heard_then, there, nothing, hidden, style, density)
+            then = self._remember(then, heard_then, nothing, np.zeros_like(likeness))
         return Batch(
             torch.from_numpy(drums).float(),
             condition,
             condition_before,
             torch.from_numpy(shown & (rollout_chance < train.rollout)),
+            then,
         )
 
     def _draw_rows(self, rng: np.random.Generator) -> np.ndarray:
         points = rng.random(self.train.batch) * self.cumulative[-1]
         return self.rows[np.searchsorted(self.cumulative, points, side="right")]
+
+    def _remember(
+        self, condition: Condition, heard_before: np.ndarray, recalled: np.ndarray, likeness: np.ndarray
+    ) -> Condition:
+        given = (likeness.max(axis=1) > 0)[:, None, None]
+        return condition.replace(
+            bass_before=torch.from_numpy(self.data.bass(heard_before)).float(),
+            recalled=torch.from_numpy(recalled * given).float(),
+            likeness=torch.from_numpy(likeness).float(),
+        )
 
     def _drums(self, rows: np.ndarray) -> np.ndarray:
         return self.data.kit(rows) if self.model.plays_kit else self.data.drums(rows)
@@ -173,6 +205,29 @@ class Batches:
             style=torch.from_numpy(style.astype(np.int64)),
             density=torch.from_numpy(np.asarray(density, np.float32)),
         )
+
+
+def recalled_rows(data: PhraseDataset, rows: np.ndarray, lookahead: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return for every row of the dataset which earlier row of its song it brings to mind, -1 for none, and the likeness (n, M)
+    of its measures (see `basedrum.models.recall`). Only `rows` are looked at.
+
+    With a lookahead, what counts is the bass that is heard, that of the phrase before.
+    """
+    index = data.index
+    which, by_measure = np.full(len(index), -1), np.zeros((len(index), MEASURES_PER_PHRASE), np.float32)
+    heard = index["previous"][rows].astype(np.int64) if lookahead else rows
+    rows, heard = rows[heard >= 0], heard[heard >= 0]
+    order = np.lexsort((index["measure"][rows], index["song"][rows]))
+    rows, heard = rows[order], heard[order]
+    lines = [bass_line(data.bass(part)[:, 0]) for part in np.array_split(heard, len(heard) // LINES_AT_ONCE + 1)]
+    lines = np.concatenate(lines)
+    starts = np.flatnonzero(np.diff(index["song"][rows], prepend=-1))
+    for first, end in zip(starts, [*starts[1:], len(rows)], strict=True):
+        for at in range(first + 2, end):
+            found, likeness = recall(lines[at : at + 1], lines[None, first : at - 1])
+            if found[0] >= 0:
+                which[rows[at]], by_measure[rows[at]] = rows[first + found[0]], likeness[0]
+    return which, by_measure
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ class TrainConfig:
     ranking_steps: steps after the game, in which the generator rests and the discriminator learns to say how much likelier a
         phrase is from a real drummer than from this one (logistic loss, no penalty). It then ranks answers when songs are
         played. 0: no ranking.
+    ranking_mismatch: weight of "real drums with another song's bass are fake" in it: answers then have to fit the bass, too.
     ranking_depth: how many phrases the generator has followed itself for, at most, before one that is ranked.
     batch: phrases a step, over all processes together.
     loss: rpgan (relativistic, R1 + R2), hinge, wgan-gp or midinet.
@@ -66,6 +67,7 @@ class TrainConfig:
     critic_first: int = 100
     ranking_steps: int = 0
     ranking_depth: int = 3
+    ranking_mismatch: float = 0.0
     batch: int = 64
     loss: str = "rpgan"
     critic_steps: int = 1
@@ -107,7 +109,7 @@ class TrainConfig:
             if getattr(self, name) < 1:
                 raise ConfigError(f"train.{name} {getattr(self, name)!r}: use 1 or more")
         not_below_0 = ("warmup_steps", "steps", "critic_first", "ranking_steps", "ranking_depth", "seed")
-        for name in (*not_below_0, "gamma", "mismatch", "reconstruction", "kl"):
+        for name in (*not_below_0, "gamma", "mismatch", "ranking_mismatch", "reconstruction", "kl"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"train.{name} {getattr(self, name)!r}: use 0 or more")
         if self.seed >= 2**63:

@@ -40,6 +40,11 @@ def play_after_itself(
     played = torch.zeros_like(run.drums)
     after_real = torch.rand(size, generator=dice, device=dice.device) < REAL_BEFORE
     condition = run.conditions[0]
+    recalled = None
+    if run.then is not None:
+        noise = spread(vary(song, draw_song_noise(size, generator.config, dice), phrases_share), sharing, dice)
+        uniform = torch.rand(size, MEASURES_PER_PHRASE, generator=dice, device=dice.device)
+        recalled = perform(generator, planner, run.then, noise, uniform).float()
     for back in range(len(run.conditions) - 1, -1, -1):
         condition = run.conditions[back]
         own = draw_song_noise(size, generator.config, dice)
@@ -48,6 +53,10 @@ def play_after_itself(
         previous = torch.where(follows[:, None, None], played, condition.previous)
         given = follows.float() if back else torch.where(after_real, condition.has_previous, follows.float())
         condition = condition.replace(previous=previous * given[:, None, None], has_previous=given)
+        if recalled is not None:
+            likeness = condition.likeness * (0.0 if back else given[:, None])
+            then = torch.where(after_real[:, None, None], condition.recalled, recalled)
+            condition = condition.replace(recalled=then * (likeness.amax(dim=1) > 0)[:, None, None], likeness=likeness)
         due = torch.nonzero((run.length >= back) & ~after_real if back else torch.ones_like(follows))[:, 0]
         uniform = torch.rand(size, MEASURES_PER_PHRASE, generator=dice, device=dice.device)
         if len(due):
@@ -60,4 +69,5 @@ def real_condition(run: Run, condition: Condition) -> Condition:
     """Return what belongs to the real drums: the real ones before, shown wherever some are shown to the drummer."""
     real = run.conditions[0]
     given = condition.has_previous * real.has_previous
-    return real.replace(previous=real.previous * given[:, None, None], has_previous=given)
+    shown = real.replace(previous=real.previous * given[:, None, None], has_previous=given)
+    return shown if real.recalled is None else shown.replace(likeness=condition.likeness)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from basedrum.models.binary import Noise, draw_song_noise, spread
-from basedrum.models.condition import Condition
+from basedrum.models.condition import Condition, is_recalled
 from basedrum.models.config import ModelConfig
 from basedrum.models.families import explain, to_drums
 from basedrum.models.generator import Encoder
@@ -35,24 +35,37 @@ def draw_dice(batch: int, model: ModelConfig, train: TrainConfig, generator: tor
 def follow_itself(
     generator: nn.Module, planner: Planner | None, batch: Batch, noise_before: Noise, dice: torch.Generator
 ) -> Condition:
-    """Return the condition in which, for the rollout samples, the previous drums are what the generator itself played."""
+    """Return the condition in which, for the rollout samples, the previous drums are what the generator itself played, and so
+    are those it recalls."""
     chosen = torch.nonzero(batch.rollout)[:, 0]
     if not len(chosen):
         return batch.condition
     before, noise = batch.before[chosen], noise_before[chosen]
-    own = to_drums(generator(before, noise), before, noise, generator.config)
-    own = with_plan(own, planner, before, dice)
-    return batch.condition.replace(previous=batch.condition.previous.index_copy(0, chosen, own))
+    if batch.then is not None:
+        before, noise = Condition.join([before, batch.then[chosen]]), noise_before[torch.cat([chosen, chosen])]
+    own = play_planned(generator, before, noise, draw_plan(planner, before, dice))
+    condition = batch.condition.replace(previous=batch.condition.previous.index_copy(0, chosen, own[: len(chosen)]))
+    if batch.then is None:
+        return condition
+    given = is_recalled(condition)[:, None, None]
+    return condition.replace(recalled=condition.recalled.index_copy(0, chosen, own[len(chosen) :]) * given)
 
 
-def with_plan(drums: Tensor, planner: Planner | None, condition: Condition, dice: torch.Generator) -> Tensor:
-    """Return drums (B, T, V) with the bars repeated that the planner repeats; their gradient goes to the bar they repeat."""
+@torch.no_grad()
+def draw_plan(planner: Planner | None, condition: Condition, dice: torch.Generator) -> Tensor | None:
+    """Return a plan (B, M) of the planner; None without one."""
     if planner is None:
-        return drums
-    uniform = torch.rand(len(drums), MEASURES_PER_PHRASE, generator=dice, device=dice.device)
-    with torch.no_grad():
-        plan = planner.draw(condition, uniform)
-    return follow_plan(drums, condition, plan)
+        return None
+    uniform = torch.rand(len(condition), MEASURES_PER_PHRASE, generator=dice, device=dice.device)
+    return planner.draw(condition, uniform)
+
+
+def play_planned(generator: nn.Module, condition: Condition, noise: Noise, plan: Tensor | None) -> Tensor:
+    """Return drums (B, T, V) with the bars repeated that the plan repeats; their gradient goes to the bar they repeat."""
+    config = generator.config
+    logits = generator(condition, noise, plan) if config.told_plans else generator(condition, noise)
+    drums = to_drums(logits, condition, noise, config)
+    return drums if plan is None else follow_plan(drums, condition, plan)
 
 
 class CriticObjective(nn.Module):
@@ -75,7 +88,8 @@ class CriticObjective(nn.Module):
     ) -> dict[str, Tensor]:
         """Return losses by name, `critic` their sum. `mix` (B,) places WGAN-GP's points; `mismatch` weighs the third term.
 
-        With `ranking` the game is over: `rank`, the logistic loss, is all.
+        With `ranking` the game is over: `rank`, the logistic loss, is all, and `fit`, the same of real drums over another
+        song's bass, where `mismatch` weighs it.
         """
         config, score = self.train_config, self.discriminator
         size, wrong = len(real), len(real) // 2 if mismatch > 0 else 0
@@ -86,7 +100,10 @@ class CriticObjective(nn.Module):
             conditions.append(real_condition[half].with_bass_of(half.roll(1)))
         scores = score(torch.cat(drums), Condition.join(conditions))[0].split([size, size, *[wrong] * bool(wrong)])
         if ranking:
-            return {"rank": logistic_loss(scores[0], scores[1])}
+            losses = {"rank": logistic_loss(scores[0], scores[1])}
+            if wrong:
+                losses["fit"] = mismatch * logistic_loss(scores[0][:wrong], scores[2])
+            return losses
         losses = {"game": self.loss.critic(scores[0], scores[1])}
         if wrong:
             losses["mismatch"] = mismatch * self.loss.critic(scores[0][:wrong], scores[2])
@@ -116,11 +133,12 @@ class GeneratorTurn(nn.Module):
         condition: Condition | None = None,
         noise: Noise | None = None,
         posterior: tuple[Tensor, Tensor, Tensor] | None = None,
+        plan: Tensor | None = None,
     ) -> tuple[Tensor | None, dict[str, Tensor]]:
         """Return (drums (B, T, V), if a condition and noise are given; the CVAE's two terms, if its dice are given)."""
         played, terms = None, {}
         if condition is not None:
-            played = to_drums(self.generator(condition, noise), condition, noise, self.generator.config)
+            played = play_planned(self.generator, condition, noise, plan)
         if posterior is not None:
             terms = self.explain(batch, *posterior)
         return played, terms

@@ -30,10 +30,10 @@ from basedrum.training.step import (
     GeneratorTurn,
     PlanTurn,
     draw_dice,
+    draw_plan,
     draw_posterior_dice,
     follow_itself,
     fooling,
-    with_plan,
 )
 
 CLIP = 1.0
@@ -153,8 +153,8 @@ class Trainer:
             with self._precision(), torch.set_grad_enabled(move < generator_moves):
                 condition = follow_itself(self.generator, self.planner, batch, before, dice)
                 player = self.turn if move < generator_moves else self.turn_alone
-                fake, explained = player(batch, condition, now, posterior)
-                fake = with_plan(fake, self.planner, condition, dice)
+                plan = draw_plan(self.planner, condition, dice)
+                fake, explained = player(batch, condition, now, posterior, plan)
             if move < train.critic_steps:
                 losses |= self._move_critic(batch, fake.detach(), condition, dice, rate)
             if move < generator_moves:
@@ -170,8 +170,9 @@ class Trainer:
         rate = min(1.0, (ranked + 1) / RANKING_RAMP_STEPS) * _late_rate(ranked, train.ranking_steps, 0.0)
         self.discriminator.requires_grad_(True)
         with self._precision():
-            losses = self.critic_objective(run.drums, real_condition(run, condition), fake, condition, ranking=True)
-        self._descend(losses["rank"], losses, self.ranking_optimizer, CLIP, rate)
+            real = real_condition(run, condition)
+            losses = self.critic_objective(run.drums, real, fake, condition, mismatch=train.ranking_mismatch, ranking=True)
+        self._descend(torch.stack(list(losses.values())).sum(), losses, self.ranking_optimizer, CLIP, rate)
         return losses
 
     def _move_critic(
