@@ -18,6 +18,7 @@ from basedrum.training.config import load_config
 from basedrum.training.loop import train
 from basedrum.training.losses import logistic_loss
 from basedrum.training.ranking import play_after_itself, real_condition
+from basedrum.training.step import CriticObjective
 from basedrum.training.trainer import Trainer
 
 TINY = [
@@ -175,6 +176,41 @@ def test_in_ranking_the_critic_learns_and_the_generator_rests(data):
     ranks = [loss["rank"] for loss in losses]
     assert np.mean(ranks[-10:]) < 0.9 * np.mean(ranks[:5])
     assert all(torch.equal(v, before[k]) for k, v in trainer.averaged.state_dict().items())
+
+
+class HearsBass(nn.Module):
+    """A ranker that counts the hits on notes of the bass."""
+
+    def forward(self, drums, condition):
+        return (drums.amax(dim=2) * condition.bass[:, 0].amax(dim=2)).sum(dim=1), None
+
+
+def test_a_ranker_that_asks_for_fit_is_shown_real_drums_over_another_song_s_bass(data):
+    config = load_config("quick", [*TINY, "train.ranking_mismatch=0.5"])
+    trainer = Trainer(config, data)
+    for _ in range(6):
+        trainer.advance()
+    assert set(trainer.advance()) == {"rank", "fit"}
+    batch = trainer.batches.draw(0)
+    now, half = batch.condition, len(batch.drums) // 2
+    losses = CriticObjective(HearsBass(), config.train)(batch.drums, now, batch.drums, now, mismatch=0.5, ranking=True)
+    hit = batch.drums[:half].amax(dim=2)
+    right, wrong = ((hit * bass[:, 0].amax(dim=2)).sum(dim=1) for bass in (now.bass[:half], now.bass[:half].roll(1, 0)))
+    assert losses["fit"].item() == pytest.approx(0.5 * logistic_loss(right, wrong).item(), rel=1e-5)
+
+
+def test_a_drummer_with_a_memory_recalls_in_ranking_what_it_played_itself(data):
+    config = load_config("modern", [*TINY, "model.memory=true", "model.told_plans=true"])
+    trainer = Trainer(config, data)
+    run = trainer.batches.draw_run(2, 3)
+    _, condition = play_after_itself(trainer.averaged, trainer.planner, run, dice())
+    real = run.conditions[0]
+    shown = condition.likeness.amax(dim=1) > 0
+    as_real = (condition.recalled == real.recalled).flatten(1).all(dim=1)
+    assert (shown & as_real).any() and (shown & ~as_real).any(), "after real drums the real ones, after its own its own"
+    assert not condition.likeness[condition.has_previous == 0].any() and not condition.recalled[~shown].any()
+    beside = real_condition(run, condition)
+    assert torch.equal(beside.likeness, condition.likeness) and torch.equal(beside.recalled, real.recalled)
 
 
 def test_only_a_finished_training_ranks_and_it_resumes_exactly(practice_data, tmp_path):
