@@ -31,7 +31,7 @@ PAIRS = MEASURES_PER_PHRASE * (MEASURES_PER_PHRASE - 1) // 2
 
 
 def num_choices(config: ModelConfig) -> int:
-    """Return C: new, four bars back, and the recalled one where there is a memory."""
+    """Return K: new, four bars back, and the recalled one where there is a memory."""
     return MEASURES_PER_PHRASE + 1 + config.memory
 
 
@@ -56,7 +56,7 @@ class Planner(nn.Module):
         self.choose = nn.ModuleList(nn.Linear(HIDDEN + decided, self.choices) for _ in range(MEASURES_PER_PHRASE))
 
     def forward(self, condition: Condition, plan: Tensor) -> Tensor:
-        """Return the logits (B, M, C) of each bar's choice, given those of `plan` for the bars before it."""
+        """Return the logits (B, M, K) of each bar's choice, given those of `plan` for the bars before it."""
         seen, allowed = self.seen(plan_features(condition)), possible(condition)
         return torch.stack([self._logits(bar, seen, allowed, plan) for bar in range(MEASURES_PER_PHRASE)], dim=1)
 
@@ -76,8 +76,8 @@ class Planner(nn.Module):
         return plan
 
     def _logits(self, bar: int, seen: Tensor, allowed: Tensor, plan: Tensor) -> Tensor:
-        """Return the logits (B, C) of one bar's choice, from what is decided for the bars before it."""
-        decided = F.one_hot(plan[:, :-1], self.choices).to(seen.dtype)  # (B, M - 1, C)
+        """Return the logits (B, K) of one bar's choice, from what is decided for the bars before it."""
+        decided = F.one_hot(plan[:, :-1], self.choices).to(seen.dtype)  # (B, M - 1, K)
         known = decided * (torch.arange(MEASURES_PER_PHRASE - 1, device=plan.device) < bar)[None, :, None]
         logits = self.choose[bar](torch.cat([seen, known.flatten(1)], dim=1)).float()
         return logits.masked_fill(~allowed[:, bar], float("-inf"))
@@ -117,7 +117,7 @@ def _memory_features(condition: Condition, bass: Tensor, previous: Tensor) -> li
 
 
 def possible(condition: Condition) -> Tensor:
-    """Return (B, M, C) bool: a bar can repeat one of the same length in the phrase, one before it where drums are given, and
+    """Return (B, M, K) bool: a bar can repeat one of the same length in the phrase, one before it where drums are given, and
     the recalled one where there is one."""
     length = as_measures(condition.active).sum(dim=2)  # (B, M)
     choices = MEASURES_PER_PHRASE + 1 + (condition.recalled is not None)
