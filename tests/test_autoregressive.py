@@ -239,7 +239,10 @@ def test_it_plays_no_game():
 def test_likelihood_alone_is_the_warm_up_of_the_modern_drummer(practice_data, tmp_path):
     config = configured(preset="likelihood")
     assert (config.model.family, config.train.steps) == ("modern", 0)
-    assert config.model == load_config("modern", [*SMALL, *(f"model.{name}=false" for name in ("plans", "told_plans", "memory"))]).model
+    assert (
+        config.model
+        == load_config("modern", [*SMALL, *(f"model.{name}=false" for name in ("plans", "told_plans", "memory"))]).model
+    )
     seen = []
     file = train(
         configured("train.evaluate_every=24", preset="likelihood"), practice_data, tmp_path / "run", device="cpu",

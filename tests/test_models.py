@@ -234,3 +234,13 @@ def test_noise_is_picked_by_sample():
     whole = noise(config)
     part = whole[torch.tensor([2])]
     assert isinstance(part, Noise) and torch.equal(part.bits[0], whole.bits[2])
+
+
+@pytest.mark.parametrize("name", ["modern", "alone", "memory"])
+def test_several_answers_are_judged_as_if_each_had_its_condition(name):
+    config = CONFIGS[name]
+    torch.manual_seed(3)
+    discriminator = build_discriminator(config)
+    given = condition(config)
+    drums = (torch.rand(12, 64, 12, generator=dice(7)) < 0.2).float()
+    assert torch.allclose(discriminator(drums, given)[0], discriminator(drums, given.repeat(3))[0], atol=1e-5)

@@ -145,7 +145,7 @@ class PhraseModel:
         hits = perform(self.generator, self.drummer.planner, condition, noise, uniform, temperature)
         drawn, scores = np.zeros(size, int), np.zeros((1, size))
         if num_answers > 1:
-            scores = self.drummer.ranker(hits.float(), condition.repeat(num_answers))[0].numpy().reshape(num_answers, size)
+            scores = self.drummer.ranker(hits.float(), condition)[0].numpy().reshape(num_answers, size)
             drawn = draw_answers(scores, [d.rng("draw") for d in dice], self.strictness)
         chosen = hits.numpy().reshape(num_answers, size, *hits.shape[1:])[drawn, where]
         return chosen, drawn if takes is None else takes, scores[drawn, where]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -53,6 +54,16 @@ class Condition:
     def __len__(self) -> int:
         return len(self.bass)
 
+    @cached_property
+    def heard(self) -> Tensor:
+        """(B, R, M, S): `bass_features`, taken once for all who listen."""
+        return bass_features(self)
+
+    @cached_property
+    def heard_before(self) -> Tensor:
+        """(B, R, M, S): `bass_features` of the phrase before, zeros where none is given."""
+        return bass_features(self.replace(bass=self.bass_before)) * self.has_previous[:, None, None, None]
+
     def __getitem__(self, which: Tensor) -> Condition:
         """Return the samples that an index tensor picks."""
         return self._each(lambda field: field[which])
@@ -86,12 +97,6 @@ class Condition:
 def as_measures(phrase: Tensor) -> Tensor:
     """(B, T, ...) -> (B, M, S, ...)."""
     return phrase.unflatten(1, (MEASURES_PER_PHRASE, STEPS_PER_MEASURE))
-
-
-def features_before(condition: Condition) -> Tensor:
-    """Return (B, R, M, S): `bass_features` of the phrase before, zeros where none is given."""
-    before = bass_features(condition.replace(bass=condition.bass_before))
-    return before * condition.has_previous[:, None, None, None]
 
 
 def is_recalled(condition: Condition) -> Tensor:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from basedrum.models.blocks import Residual, position_map, repeat_last_measure
-from basedrum.models.condition import BASS_ROWS, Condition, as_measures, bass_features, features_before, is_recalled
+from basedrum.models.condition import BASS_ROWS, Condition, as_measures, is_recalled
 from basedrum.models.config import ModelConfig
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
 
@@ -42,7 +42,7 @@ class Conditioner(nn.Module):
         self.glob = nn.Linear(2 * channels * MEASURES_PER_PHRASE, GLOB)
 
     def forward(self, condition: Condition) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        rows = bass_features(condition)  # (B, R, M, S)
+        rows = condition.heard  # (B, R, M, S)
         if self.hears_previous:
             given = condition.has_previous[:, None, None, None]
             before = as_measures(condition.previous).permute(0, 3, 1, 2) * given  # (B, V, M, S)
@@ -50,7 +50,7 @@ class Conditioner(nn.Module):
         if self.memory:
             recalled = as_measures(condition.recalled).permute(0, 3, 1, 2) * is_recalled(condition)[:, None, None, None]
             likeness = condition.likeness[:, None, :, None].expand_as(rows[:, :1])
-            rows = torch.cat([rows, features_before(condition), recalled, likeness], dim=1)
+            rows = torch.cat([rows, condition.heard_before, recalled, likeness], dim=1)
         f0 = self.fine(self.stem(rows) + self.position)  # (B, C, M, S)
         f1 = self.beats(self.to_beats(f0))  # (B, 2C, M, 4)
         f2 = self.bars(self.to_bars(f1))  # (B, 2C, M, 1)

@@ -29,8 +29,6 @@ from basedrum.models.condition import (
     BASS_ROWS,
     Condition,
     as_measures,
-    bass_features,
-    features_before,
     is_recalled,
     wish_features,
 )
@@ -41,7 +39,10 @@ FEATURES = 128
 
 
 class Discriminator(nn.Module):
-    """(drums (B, T, V), Condition) -> score (B,), features (B, 128). Higher is more real."""
+    """(drums (B, T, V), Condition) -> score (B,), features (B, 128). Higher is more real.
+
+    Drums of k times as many samples are k answers to each condition, the first answers to all of them first.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -70,20 +71,25 @@ class Discriminator(nn.Module):
         self.bass_out = nn.Linear(bass_width + len(config.styles) + 3, FEATURES)
 
     def forward(self, drums: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
+        answers = len(drums) // len(condition)
+
+        def again(heard: Tensor) -> Tensor:
+            return heard if answers == 1 else heard.repeat(answers, *[1] * (heard.dim() - 1))
+
         measures = as_measures(drums)  # (B, M, S, V)
-        rows = bass_features(condition)  # (B, R, 4, S)
+        rows = condition.heard  # (B, R, 4, S)
         shown = torch.ones_like(rows[:, :1])
         if self.hears_previous:
             given = condition.has_previous[:, None, None, None]
             before = as_measures(condition.previous) * given
-            measures = torch.cat([before, measures], dim=1)  # (B, 2M, S, V)
-            rows_before = features_before(condition) if self.config.memory else torch.zeros_like(rows)
+            measures = torch.cat([again(before), measures], dim=1)  # (B, 2M, S, V)
+            rows_before = condition.heard_before if self.config.memory else torch.zeros_like(rows)
             rows = torch.cat([rows_before, rows], dim=2)  # (B, R, 2M, S)
             shown = torch.cat([given.expand_as(shown) * -1.0, shown], dim=2)  # before: -1, now: 1, not given: 0
         bass = torch.cat([rows, shown], dim=1)
         side = F.leaky_relu(self.bass_side(bass), SLOPE)  # (B, C/2, M, S)
-        maps = self.drums_in(measures[:, None])[..., 0] + self.bass_in(bass)  # (B, C, M, S)
-        maps = torch.cat([F.leaky_relu(maps, SLOPE), side], dim=1)
+        maps = self.drums_in(measures[:, None])[..., 0] + again(self.bass_in(bass))  # (B, C, M, S)
+        maps = torch.cat([F.leaky_relu(maps, SLOPE), again(side)], dim=1)
         maps = F.leaky_relu(self.halve(maps), SLOPE)  # (B, 2C, M, 8)
         maps = F.leaky_relu(self.quarter(maps), SLOPE)  # (B, 2C, M, 4)
         maps = F.leaky_relu(self.to_bars(maps), SLOPE)  # (B, 3C, M, 1)
@@ -93,13 +99,13 @@ class Discriminator(nn.Module):
         if self.config.similarity:
             alike = [measure_distances(measures)]
             if self.config.memory:
-                given = is_recalled(condition)[:, None]
-                now = measures[:, -MEASURES_PER_PHRASE:]
-                alike += [distances_between(as_measures(condition.recalled), now) * given, condition.likeness]
+                given = again(is_recalled(condition)[:, None])
+                recalled, now = again(as_measures(condition.recalled)), measures[:, -MEASURES_PER_PHRASE:]
+                alike += [distances_between(recalled, now) * given, again(condition.likeness)]
             parts.append(F.leaky_relu(self.similarity(torch.cat(alike, dim=1)), SLOPE))
         features = F.leaky_relu(self.features(torch.cat(parts, dim=1)), SLOPE)  # (B, 128)
         now = F.avg_pool2d(side[:, :, -MEASURES_PER_PHRASE:], (1, 4)).flatten(1)
-        bass_view = self.bass_out(torch.cat([now, wish_features(condition, len(self.config.styles))], dim=1))
+        bass_view = again(self.bass_out(torch.cat([now, wish_features(condition, len(self.config.styles))], dim=1)))
         score = self.score(features)[:, 0] + (features * bass_view).sum(dim=1) / math.sqrt(FEATURES)
         return score.float(), features.float()
 

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from basedrum.models.binary import Noise
 from basedrum.models.blocks import SLOPE, Residual, along_steps, position_map, spread_bars
-from basedrum.models.condition import BASS_ROWS, Condition, as_measures, bass_features, wish_features
+from basedrum.models.condition import BASS_ROWS, Condition, as_measures, wish_features
 from basedrum.models.conditioner import GLOB, Conditioner
 from basedrum.models.config import ModelConfig
 from basedrum.models.planner import num_choices
@@ -94,7 +94,7 @@ class Encoder(nn.Module):
 
     def forward(self, drums: Tensor, condition: Condition) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return song mean, song logvar (B, Z) and bar mean, bar logvar (B, M, Z)."""
-        rows = torch.cat([as_measures(drums).permute(0, 3, 1, 2), bass_features(condition)], dim=1)  # (B, V + R, M, S)
+        rows = torch.cat([as_measures(drums).permute(0, 3, 1, 2), condition.heard], dim=1)  # (B, V + R, M, S)
         maps = F.leaky_relu(self.stem(rows), SLOPE)
         maps = F.leaky_relu(self.to_beats(maps), SLOPE)  # (B, 2C, M, 4)
         maps = F.leaky_relu(self.to_bars(maps), SLOPE)  # (B, 2C, M, 1)
