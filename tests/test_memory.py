@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 import torch
 
+import basedrum
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.drummer.memory import Memory
 from basedrum.drummer.sampling import PhraseModel
+from basedrum.midi.building import Part, build_midi
+from basedrum.midi.reading import parse_song
 from basedrum.models.recall import LEAST, bass_line, likeness, recall
+from basedrum.music.grid import Grid
+from basedrum.music.notes import Notes
 from basedrum.training.batches import Batches, recalled_rows
 from basedrum.training.config import load_config
 
@@ -140,3 +145,19 @@ def test_a_drummer_with_a_memory_trains_ranks_and_plays_a_song(data, practice_da
 
     drums = np.random.default_rng(0).random((64, 12)) < 0.3
     assert not np.array_equal(last(drums), last(~drums)), "what was played then is heard"
+
+
+def test_a_verse_that_comes_back_gets_its_groove_back():
+    drummer = basedrum.Drummer()
+    verse, chorus = ((0, 40), (6, 40), (8, 43), (12, 45), (14, 43)), tuple((2 * i, 36 + i // 4 * 2) for i in range(8))
+    notes = [(bar * 16 + step, pitch) for bar in range(32) for step, pitch in (verse, chorus)[bar // 8 % 2]]
+    starts = np.asarray([step for step, _ in notes]) * 120
+    line = Notes(starts, starts + 200, np.asarray([pitch for _, pitch in notes]), np.full(len(notes), 90))
+    source = parse_song(build_midi([Part("Bass", 33, False, line)], Grid(480, 32 * 1920)), "song.mid")
+    alike = []
+    for seed in range(20):
+        hits = drummer.play(source, seed=seed, humanize=0).drums.to_kit().reshape(4, -1)
+        first, middle, again = hits[0], hits[1], hits[2]
+        alike.append([(first & other).sum() / (first | other).sum() for other in (again, middle)])
+    comes_back, another = np.median(alike, axis=0)
+    assert comes_back > 0.7 and comes_back > another + 0.1, alike
