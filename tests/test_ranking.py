@@ -7,6 +7,7 @@ from torch import nn
 
 from basedrum.checkpoint import Drummer, load_drummer
 from basedrum.corpus.phrases import PhraseDataset
+from basedrum.drummer import sampling
 from basedrum.drummer.ranking import draw_answers
 from basedrum.drummer.runs import RunDrummer
 from basedrum.drummer.sampling import PhraseModel, Wishes
@@ -83,6 +84,25 @@ def test_a_ranker_decides_between_answers():
     assert (ranked.sum(axis=(1, 2)) >= plain.sum(axis=(1, 2))).all() and ranked.sum() > plain.sum()
     blind = model(LikesHits(), strictness=0.0).play(bass, QPM, STEPS, None, seed=1)
     assert not np.array_equal(ranked, blind)
+
+
+def test_an_answer_with_a_silent_bar_is_hardly_ever_drawn(monkeypatch):
+    class Indifferent(nn.Module):
+        def forward(self, drums, condition):
+            return torch.zeros(len(drums)), None
+
+    def perform(generator, planner, condition, *_):
+        hits = torch.ones(8, len(condition), 64, 12, dtype=torch.bool)
+        hits[0, :, 16:32] = False
+        return hits.flatten(0, 1)
+
+    monkeypatch.setattr(sampling, "perform", perform)
+    size = 600
+    answer = model(Indifferent(), strictness=0.5).answer(
+        np.zeros((size, 2, 64, 72), bool), np.full(size, 120.0), np.full((size, 4), 16), None, seed=1
+    )
+    share = (~answer.hits[:, 16:32].any(axis=(1, 2))).mean()
+    assert 0 < share < 0.05, "one of eight without the cost: .125"
 
 
 def test_one_answer_is_that_of_a_drummer_without_ranker():

@@ -20,10 +20,10 @@ from torch import Tensor
 from basedrum.checkpoint import Drummer, load_drummer
 from basedrum.drummer.guidance import Guided
 from basedrum.drummer.memory import Memory, Recollection
-from basedrum.drummer.ranking import ANSWERS, STRICTNESS, draw_answers
+from basedrum.drummer.ranking import ANSWERS, SILENT_BAR, STRICTNESS, draw_answers
 from basedrum.errors import ConfigError, printable
 from basedrum.models.binary import MEASURES_SHARE, PHRASES_SHARE, Noise, draw_song_noise, spread, vary
-from basedrum.models.condition import Condition
+from basedrum.models.condition import Condition, as_measures
 from basedrum.models.families import perform
 from basedrum.music import kit
 from basedrum.music.grid import MEASURES_PER_PHRASE
@@ -145,7 +145,9 @@ class PhraseModel:
         hits = perform(self.generator, self.drummer.planner, condition, noise, uniform, temperature)
         drawn, scores = np.zeros(size, int), np.zeros((1, size))
         if num_answers > 1:
-            scores = self.drummer.ranker(hits.float(), condition)[0].numpy().reshape(num_answers, size)
+            silent = ~as_measures(hits).flatten(2).any(dim=2)  # (k n, M)
+            scores = self.drummer.ranker(hits.float(), condition)[0] - SILENT_BAR * silent.sum(dim=1)
+            scores = scores.numpy().reshape(num_answers, size)
             drawn = draw_answers(scores, [d.rng("draw") for d in dice], self.strictness)
         chosen = hits.numpy().reshape(num_answers, size, *hits.shape[1:])[drawn, where]
         return chosen, drawn if takes is None else takes, scores[drawn, where]
