@@ -2,8 +2,8 @@
 
 Conventions: noise is standard normal, so that two draws can be mixed and stay normal; `hits` are 0.0 or 1.0.
 Source: binary neurons for GANs (arXiv 1804.09399); logistic noise with a hard threshold is a Bernoulli draw, and its
-straight-through gradient is that of the sigmoid. A deterministic threshold or a bare sigmoid lets the noise die
-(seed distance .035 instead of .303 in our trials).
+straight-through gradient is that of the sigmoid. A deterministic threshold or a bare sigmoid let the noise die in
+trials without a CVAE (seed distance .035 instead of .303); with one it lived through 2,000 steps (.763, with bits .769).
 """
 
 from __future__ import annotations
