@@ -42,9 +42,12 @@ def explain(generator: nn.Module, condition: Condition, noise: Noise, drums: Ten
     """
     if generator.config.family == "autoregressive":
         return generator(condition, drums)
-    if generator.config.told_plans:
-        return generator(condition, noise, plan_of(drums, condition))
-    return generator(condition, noise)
+    return draw_logits(generator, condition, noise, plan_of(drums, condition) if generator.config.told_plans else None)
+
+
+def draw_logits(generator: nn.Module, condition: Condition, noise: Noise, plan: Tensor | None) -> Tensor:
+    """Return the logits (B, T, V) of a family that plays from noise; the plan reaches a generator that is told plans."""
+    return generator(condition, noise, plan) if generator.config.told_plans else generator(condition, noise)
 
 
 @torch.no_grad()
@@ -71,7 +74,6 @@ def perform(
     calm = Noise(noise.song * temperature, noise.bar * temperature, noise.step * temperature, noise.bits)
     if config.family == "classic":
         return (generator(every, calm) > 0) & (every.active[..., None] > 0)
-    logits = generator(condition, calm, plan) if config.told_plans else generator(condition, calm)
-    hits = stochastic_hits(logits, noise.bits, temperature) > 0.5
+    hits = stochastic_hits(draw_logits(generator, condition, calm, plan), noise.bits, temperature) > 0.5
     hits = hits & (every.active[..., None] > 0)
     return hits if plan is None else follow_plan(hits, every, plan)

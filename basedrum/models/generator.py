@@ -61,9 +61,8 @@ class Generator(nn.Module):
         steering = torch.cat([noise.song, glob, wishes], dim=1)  # (B, W)
         bars = [f2 + self.bar_position, spread_bars(noise.bar)]
         if self.choices:
-            plan = (
-                torch.zeros(len(noise.song), MEASURES_PER_PHRASE, dtype=torch.int64, device=f2.device) if plan is None else plan
-            )
+            if plan is None:
+                plan = torch.zeros(len(noise.song), MEASURES_PER_PHRASE, dtype=torch.int64, device=f2.device)
             bars.append(spread_bars(F.one_hot(plan, self.choices).to(f2.dtype)))
         maps = self.bar_in(torch.cat(bars, dim=1))  # (B, 2C, M, 1)
         maps = self.to_beats(self.bar(maps, steering))  # (B, 2C, M, 4)

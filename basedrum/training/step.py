@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from basedrum.models.binary import Noise, draw_song_noise, spread
 from basedrum.models.condition import Condition, is_recalled
 from basedrum.models.config import ModelConfig
-from basedrum.models.families import explain, to_drums
+from basedrum.models.families import draw_logits, explain, to_drums
 from basedrum.models.generator import Encoder
 from basedrum.models.planner import Planner, follow_plan, plan_loss, plan_of
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_PHRASE
@@ -62,9 +62,7 @@ def draw_plan(planner: Planner | None, condition: Condition, dice: torch.Generat
 
 def play_planned(generator: nn.Module, condition: Condition, noise: Noise, plan: Tensor | None) -> Tensor:
     """Return drums (B, T, V) with the bars repeated that the plan repeats; their gradient goes to the bar they repeat."""
-    config = generator.config
-    logits = generator(condition, noise, plan) if config.told_plans else generator(condition, noise)
-    drums = to_drums(logits, condition, noise, config)
+    drums = to_drums(draw_logits(generator, condition, noise, plan), condition, noise, generator.config)
     return drums if plan is None else follow_plan(drums, condition, plan)
 
 
