@@ -8,13 +8,14 @@ from torch import nn
 
 from basedrum.checkpoint import load_critic, load_drummer, load_run, save_drummer
 from basedrum.corpus.phrases import PhraseDataset
-from basedrum.errors import CheckpointError, ConfigError
+from basedrum.drummer.guidance import Guided
+from basedrum.errors import CheckpointError
 from basedrum.models.autoregressive import LAGS
-from basedrum.models.binary import logistic
+from basedrum.models.binary import draw_song_noise, logistic, noisy_probs, spread
 from basedrum.models.config import ModelConfig
-from basedrum.models.families import build_generator
+from basedrum.models.families import build_generator, play_planned
 from basedrum.models.planner import follow_plan, plan_of
-from basedrum.training.config import Config, TrainConfig, load_config
+from basedrum.training.config import load_config
 from basedrum.training.loop import train
 
 CONFIG = ModelConfig(family="autoregressive", width=16, styles=("rock", "jazz"))
@@ -229,11 +230,73 @@ def test_bars_that_the_plan_repeats_are_repeated():
     assert torch.equal(told, real)
 
 
-def test_it_plays_no_game():
-    with pytest.raises(ConfigError, match=r"train\.steps 5"):
-        load_config("autoregressive", ["train.steps=5"])
-    with pytest.raises(ConfigError, match=r"train\.steps"):
-        Config(CONFIG, TrainConfig())
+def thrown(config, size=4, seed=0):
+    return spread(draw_song_noise(size, config, dice(seed)), torch.zeros(size), dice(seed + 1))
+
+
+def test_in_the_game_it_shows_what_it_played_with_the_gradient_of_each_hit_by_itself():
+    network, given, noise = awake(), condition(CONFIG), thrown(CONFIG)
+    drums = play_planned(network, given, noise, None)
+    assert torch.equal(drums > 0.5, network.play(given, noise.bits))
+    wanted = torch.randn(drums.shape, generator=dice(9))
+    (drums * wanted).sum().backward()
+    got = {key: parameter.grad.clone() for key, parameter in network.named_parameters() if parameter.grad is not None}
+    network.zero_grad()
+    (noisy_probs(network(given, drums.detach()), noise.bits) * wanted).sum().backward()
+    for key, parameter in network.named_parameters():
+        assert torch.allclose(got[key], parameter.grad, atol=1e-6) and got[key].abs().sum() > 0, key
+    with torch.no_grad():
+        assert torch.equal(play_planned(network, given, noise, None), drums)
+
+
+def test_in_the_game_a_bar_that_comes_again_is_learned_from_where_it_was_first_played():
+    config = ModelConfig(family="autoregressive", width=16, plans=True)
+    network, given, noise = awake(config), condition(config), thrown(config)
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    network.bias.requires_grad_(True)
+    slopes = []
+    for plan in ([0, 1, 0, 0], [0, 4, 0, 0]):  # the second bar as the first, and as one of the phrase before
+        network.bias.grad = None
+        drums = play_planned(network, given, noise, torch.tensor([plan] * 4)).unflatten(1, (4, 16))
+        drums[:, 1].sum().backward()
+        slopes.append(network.bias.grad.abs().sum().item())
+    assert slopes[0] > 0 and slopes[1] == 0
+
+
+def test_it_plays_the_game_and_resumes_exactly(practice_data, tmp_path):
+    game = ["train.steps=8", "train.critic_first=2", "train.warmup_steps=4", "train.reconstruction=0.15", "train.mismatch=0.1"]
+    seen = []
+    whole = train(
+        configured(*game, "train.evaluate_every=12"), practice_data, tmp_path / "whole", device="cpu", progress=False,
+        on_look=lambda t, s: seen.append(set(t.sums)) or {},
+    )  # fmt: skip
+    assert {"game", "mismatch", "penalty", "fool", "likelihood"} <= seen[0] and "kl" not in seen[0]
+    assert load_critic(whole) is not None and load_drummer(whole).ranker is None
+
+    def leave(trainer, step):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopping = configured(*game, "train.evaluate_every=9", "train.save_every=7")
+        train(stopping, practice_data, tmp_path / "parts", device="cpu", progress=False, on_look=leave)
+    resumed = train(configured(*game), practice_data, tmp_path / "parts", device="cpu", progress=False, resume=True)
+    assert whole.read_bytes() == resumed.read_bytes()
+
+
+def test_a_style_that_counts_more_is_taken_further_from_the_answer_without_it():
+    network, bits = awake(), some_bits()
+    nn.init.normal_(network.begin.weight, std=2.0)
+    given = condition(CONFIG, style=torch.tensor([1, 0, 2, 0]))
+    plain, guided = network.play(given, bits), network.play(given, bits, guidance=3.0)
+    asked = given.style > 0
+    assert torch.equal(plain[~asked], guided[~asked]) and not torch.equal(plain[asked], guided[asked])
+    with torch.no_grad():
+        told = network(given, guided.float())
+        without = network(given.replace(style=torch.zeros_like(given.style)), guided.float())
+    drawn = without + 3.0 * (told - without) + logistic(bits.flatten(1, 2)) > 0
+    assert torch.equal(drawn, guided)
+    assert torch.equal(Guided(network).play(given, bits), guided), "STYLE_GUIDANCE is 3"
 
 
 def test_likelihood_alone_is_the_warm_up_of_the_modern_drummer(practice_data, tmp_path):

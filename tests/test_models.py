@@ -192,6 +192,20 @@ def test_stochastic_hits_are_a_bernoulli_draw_with_the_gradient_of_the_sigmoid()
     assert stochastic_hits(torch.tensor([-0.1, 0.1]), torch.tensor([5.0, -5.0]), temperature=0.0).tolist() == [0.0, 1.0]
 
 
+def test_a_drummer_without_bits_leaves_all_chance_to_the_noise_it_is_given():
+    torch.manual_seed(1)
+    generators = {bits: build_generator(ModelConfig(width=16, bits=bits)).eval() for bits in (0.0, 1.0)}
+    _wake(generators[0.0])
+    generators[1.0].load_state_dict(generators[0.0].state_dict())
+    config = generators[0.0].config
+    given, thrown = condition(config), noise(config)
+    others = Noise(thrown.song, thrown.bar, thrown.step, -thrown.bits)
+    hits = perform(generators[0.0], None, given, thrown)
+    assert hits.any() and torch.equal(hits, perform(generators[0.0], None, given, others))
+    assert torch.equal(to_drums(generators[0.0](given, thrown), given, thrown, config) > 0.5, hits)
+    assert not torch.equal(perform(generators[1.0], None, given, thrown), perform(generators[1.0], None, given, others))
+
+
 def test_shared_dice_repeat_the_measure_and_fresh_ones_do_not():
     config = CONFIGS["modern"]
     shared, fresh = noise(config, sharing=1.0), noise(config, sharing=0.0)
@@ -222,11 +236,26 @@ def test_conditions_pick_join_and_take_another_bass():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"family": "baroque"}, {"previous": "yes"}, {"lookahead": 2}, {"width": 30}, {"width": 0}, {"song_noise": 10**6}]
+    "wrong",
+    [
+        {"family": "baroque"},
+        {"previous": "yes"},
+        {"lookahead": 2},
+        {"width": 30},
+        {"width": 0},
+        {"song_noise": 10**6},
+        {"bits": 2.0},
+    ],
 )
 def test_a_config_that_cannot_be_is_refused(wrong):
     with pytest.raises(ConfigError, match=f"model.{next(iter(wrong))}"):
         ModelConfig(**wrong)
+
+
+def test_only_the_modern_family_can_do_without_bits():
+    for family in ("classic", "autoregressive"):
+        with pytest.raises(ConfigError, match=r"model\.bits"):
+            ModelConfig(family=family, bits=0.0)
 
 
 def test_noise_is_picked_by_sample():

@@ -9,11 +9,11 @@ from basedrum.errors import ConfigError
 from basedrum.models.binary import draw_song_noise, spread
 from basedrum.models.condition import Condition
 from basedrum.models.config import ModelConfig
-from basedrum.models.families import build_generator, to_drums
+from basedrum.models.families import build_generator, play_planned, to_drums
 from basedrum.models.planner import RECALL, Planner, follow_plan, plan_loss, plan_of, possible
 from basedrum.training.config import load_config
 from basedrum.training.loop import train
-from basedrum.training.step import draw_plan, play_planned
+from basedrum.training.step import draw_plan
 
 
 def dice(seed=0):

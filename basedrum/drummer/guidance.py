@@ -35,3 +35,7 @@ class Guided(nn.Module):
             return logits
         without = self.generator(replace(condition, style=torch.zeros_like(condition.style)), noise, *plan)
         return without + self.strength * (logits - without)
+
+    def play(self, condition: Condition, bits: Tensor, temperature: float = 1.0, plan: Tensor | None = None) -> Tensor:
+        """Return hits (B, T, V) bool of a generator that plays hit after hit."""
+        return self.generator.play(condition, bits, temperature, plan, guidance=self.strength)

@@ -74,7 +74,7 @@ class PhraseModel:
         self.name, self.config, self.strictness = drummer.name, drummer.config, strictness
         self.lookahead, self.styles = drummer.config.lookahead, drummer.config.styles
         self.answers = answers if drummer.ranker is not None else 1
-        self.generator = Guided(drummer.generator) if drummer.config.family == "modern" else drummer.generator
+        self.generator = Guided(drummer.generator) if drummer.config.plays_kit else drummer.generator
 
     def new_song(
         self, seed: int, *, temperature: float = 1.0, density: float | None = None, style: str | None = None

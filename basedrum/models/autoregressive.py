@@ -51,8 +51,10 @@ class Autoregressive(nn.Module):
         self.out = nn.Parameter(torch.empty(config.num_voices, UNITS).normal_(std=0.1))
         self.bias = nn.Parameter(torch.full((config.num_voices,), -2.0))
 
-    def forward(self, condition: Condition, drums: Tensor) -> Tensor:
-        plan = plan_of(drums, condition) if self.config.plans else None
+    def forward(self, condition: Condition, drums: Tensor, plan: Tensor | None = None) -> Tensor:
+        """`plan` (B, M) where it is known; else the drums say which bars they repeat."""
+        if plan is None and self.config.plans:
+            plan = plan_of(drums, condition)
         context, begin = self._listen(condition, plan)
         memory = torch.cat([self._before(condition), drums], dim=1)  # (B, 2T, V)
         inputs = torch.cat([context, memory[:, self._lagged(memory.device)].flatten(2)], dim=2)
@@ -60,41 +62,71 @@ class Autoregressive(nn.Module):
         return self._voices(self.units(torch.cat([hidden, inputs], dim=2)), drums, *self._wires()).float()
 
     @torch.inference_mode()
-    def play(self, condition: Condition, bits: Tensor, temperature: float = 1.0, plan: Tensor | None = None) -> Tensor:
+    def play(
+        self,
+        condition: Condition,
+        bits: Tensor,
+        temperature: float = 1.0,
+        plan: Tensor | None = None,
+        guidance: float = 1.0,
+    ) -> Tensor:
         """Return hits (B, T, V) bool, silent on steps that do not exist, for the dice `bits` (B, M, S, V).
 
         `temperature` scales the dice: 0 takes the likelier of hit and rest each time, 1 draws as learned. Bars that `plan`
-        (B, M) repeats are repeated hit for hit.
+        (B, M) repeats are repeated hit for hit. A style that is asked for counts `guidance` times: what the answer with it has
+        over the one without, to the same drums so far.
         """
-        context, hidden = self._listen(condition, plan)
+        guided = guidance != 1 and bool(condition.style.any())
+        heard, told = condition, plan
+        if guided:
+            heard = Condition.join([condition, condition.replace(style=torch.zeros_like(condition.style))])
+            told = None if plan is None else torch.cat([plan, plan])
+        context, hidden = self._listen(heard, told)
         size, width = context.shape[2], self.hidden
-        dice = temperature * logistic(bits.flatten(1, 2))  # (B, T, V)
+        dice = temperature * logistic(bits.flatten(1, 2)) + self.bias  # (B, T, V)
         memory = torch.cat([self._before(condition), torch.zeros_like(dice)], dim=1)
         from_state, from_inputs = self.units.weight.split([width, self.units.in_features - width], dim=1)
         inward = torch.cat([self.steps.weight_ih_l0, from_inputs])  # (3 gates and units, context and heard)
-        known = F.linear(context, inward[:, :size], torch.cat([self.steps.bias_ih_l0, self.units.bias]))
-        heard_weight, wires, lagged = inward[:, size:].t().contiguous(), self._wires(), self._lagged(memory.device)
+        known = F.linear(context, inward[:, :size], torch.cat([self.steps.bias_ih_l0, self.units.bias])).transpose(0, 1)
+        onward = torch.cat([self.steps.weight_hh_l0, from_state]).t().contiguous()  # (4C, 3 gates and units)
+        onward_bias = torch.cat([self.steps.bias_hh_l0, torch.zeros_like(self.units.bias)])
+        heard_weight, (inside, out), lagged = inward[:, size:].t().contiguous(), self._wires(), self._lagged(memory.device)
+        gates = torch.addmm(onward_bias, hidden, onward)[:, : 3 * width]
         for step in range(STEPS_PER_PHRASE):
-            inputs = torch.addmm(known[:, step], memory[:, lagged[step]].flatten(1), heard_weight)
-            gates_in, units = inputs.split([3 * width, inputs.shape[1] - 3 * width], dim=1)
-            gates = F.linear(hidden, self.steps.weight_hh_l0, self.steps.bias_hh_l0)
-            reset, keep = torch.sigmoid(gates_in[:, : 2 * width] + gates[:, : 2 * width]).chunk(2, dim=1)
-            fresh = torch.tanh(gates_in[:, 2 * width :] + reset * gates[:, 2 * width :])
+            lags = memory[:, lagged[step]].flatten(1)
+            inputs = torch.addmm(known[step], torch.cat([lags, lags]) if guided else lags, heard_weight)
+            reset, keep = (inputs[:, : 2 * width] + gates[:, : 2 * width]).sigmoid_().chunk(2, dim=1)
+            fresh = torch.addcmul(inputs[:, 2 * width : 3 * width], reset, gates[:, 2 * width :]).tanh_()
             hidden = torch.lerp(fresh, hidden, keep)
-            units = units + F.linear(hidden, from_state)
-            hits, drawn = torch.zeros_like(dice[:, 0]), None
-            while drawn is None or not torch.equal(hits, drawn):
-                drawn = hits
-                hits = (self._voices(units, drawn, *wires) + dice[:, step] > 0).to(dice.dtype)
-            if plan is not None:
-                choice = plan[:, step // STEPS_PER_MEASURE]
-                back = choice % RECALL * STEPS_PER_MEASURE
-                repeated = memory[torch.arange(len(back), device=back.device), STEPS_PER_PHRASE + step - back]
-                hits = torch.where(back[:, None] > 0, repeated, hits)
-                if condition.recalled is not None:
-                    hits = torch.where((choice == RECALL)[:, None], condition.recalled[:, step], hits)
+            gates, units = torch.addmm(onward_bias, hidden, onward).split([3 * width, len(inside[0])], dim=1)
+            units = units + inputs[:, 3 * width :]
+            hits = self._repeated(condition, memory, plan, step)
+            if hits is None or bool((hits < 0).any()):
+                drawn, hits_now = None, torch.zeros_like(dice[:, 0])
+                while drawn is None or not torch.equal(hits_now, drawn):
+                    drawn = hits_now
+                    sound = torch.addmm(units, torch.cat([drawn, drawn]) if guided else drawn, inside)
+                    logits = F.leaky_relu_(sound, SLOPE) @ out
+                    if guided:
+                        with_it, without = logits.chunk(2)
+                        logits = torch.lerp(without, with_it, guidance)
+                    hits_now = (logits + dice[:, step] > 0).to(dice.dtype)
+                hits = hits_now if hits is None else torch.where(hits < 0, hits_now, hits)
             memory[:, STEPS_PER_PHRASE + step] = hits * condition.active[:, step, None]
         return memory[:, STEPS_PER_PHRASE:] > 0
+
+    def _repeated(self, condition: Condition, memory: Tensor, plan: Tensor | None, step: int) -> Tensor | None:
+        """Return the hits (B, V) of a step whose bar repeats another one, -1 where it is new; None where all are."""
+        if plan is None:
+            return None
+        choice = plan[:, step // STEPS_PER_MEASURE]
+        if not bool(choice.any()):
+            return None
+        back = choice % RECALL * STEPS_PER_MEASURE
+        hits = memory[torch.arange(len(back), device=back.device), STEPS_PER_PHRASE + step - back]
+        if condition.recalled is not None:
+            hits = torch.where((choice == RECALL)[:, None], condition.recalled[:, step], hits)
+        return torch.where((choice == 0)[:, None], -1.0, hits)
 
     def _listen(self, condition: Condition, plan: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return context (B, T, 2C, and the plan of the step's bar where there are plans) and the state (B, 4C) that the

@@ -109,5 +109,15 @@ def stochastic_hits(logits: Tensor, bits: Tensor, temperature: float = 1.0) -> T
     The gradient is that of the sigmoid at the noisy logit (straight through). `temperature` scales the noise: 0 is the
     most likely answer, 1 the distribution the network learned.
     """
-    probs = torch.sigmoid(logits + temperature * logistic(bits.reshape(logits.shape)))
-    return (probs > 0.5).to(probs.dtype) + (probs - probs.detach())  # the bracket is exactly 0, so hits are exact
+    probs = noisy_probs(logits, bits, temperature)
+    return straight_through((probs > 0.5).to(probs.dtype), probs)
+
+
+def noisy_probs(logits: Tensor, bits: Tensor, temperature: float = 1.0) -> Tensor:
+    """Return the sigmoid of the logits with the noise `bits` on them: above one half where a hit is drawn."""
+    return torch.sigmoid(logits + temperature * logistic(bits.reshape(logits.shape)))
+
+
+def straight_through(hits: Tensor, probs: Tensor) -> Tensor:
+    """Return `hits`, with the gradient of `probs`."""
+    return hits + (probs - probs.detach())  # the bracket is exactly 0, so hits are exact

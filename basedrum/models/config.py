@@ -22,6 +22,8 @@ class ModelConfig:
     width: channels of the finest maps; the coarser ones have twice as many.
     critic_width: the same for the discriminator.
     song_noise, bar_noise, step_noise: dimensions of the noise of a song, of each measure, of each step.
+    bits: how far chance decides each hit by itself, 0..1: 1 draws it with the probability the generator gives, 0 plays it where
+        that is above one half, and leaves all chance to the noise the generator is given (below 1 only `modern`).
     similarity: whether the discriminator sees how alike the measures are.
     plans: whether it is decided apart which bars repeat earlier ones (`models.planner`; not `classic`).
     told_plans: whether the generator is told the plan, so that a bar that comes again is made for it (`modern`; the
@@ -39,6 +41,7 @@ class ModelConfig:
     song_noise: int = 32
     bar_noise: int = 4
     step_noise: int = 4
+    bits: float = 1.0
     similarity: bool = True
     plans: bool = False
     told_plans: bool = False
@@ -55,6 +58,10 @@ class ModelConfig:
         for name in ("width", "critic_width", "song_noise", "bar_noise", "step_noise"):
             if not 1 <= getattr(self, name) <= 4096:
                 raise ConfigError(f"model.{name} {getattr(self, name)!r}: use a whole number from 1 to 4096")
+        if not 0 <= self.bits <= 1:
+            raise ConfigError(f"model.bits {self.bits!r}: use a number from 0 to 1")
+        if self.bits < 1 and self.family != "modern":
+            raise ConfigError(f"model.bits: a drummer of the family {self.family} has no other chance, use 1")
         if self.plans and not self.plays_kit:
             raise ConfigError(f"model.plans: a drummer of the family {self.family} has no plans, use false")
         if self.told_plans and not (self.plans and self.family == "modern"):

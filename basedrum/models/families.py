@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from basedrum.models.autoregressive import Autoregressive
-from basedrum.models.binary import Noise, stochastic_hits
+from basedrum.models.binary import Noise, noisy_probs, stochastic_hits, straight_through
 from basedrum.models.classic import ClassicDiscriminator, ClassicGenerator
 from basedrum.models.condition import Condition
 from basedrum.models.config import ModelConfig
@@ -25,12 +25,29 @@ def build_discriminator(config: ModelConfig) -> nn.Module:
     return Discriminator(config) if config.plays_kit else ClassicDiscriminator(config)
 
 
+def play_planned(generator: nn.Module, condition: Condition, noise: Noise, plan: Tensor | None) -> Tensor:
+    """Return the drums (B, T, V) that the discriminator is shown, silent on steps that do not exist.
+
+    `modern` and `autoregressive`: hits, 0 or 1, with a straight-through gradient; bars that the plan repeats are those they
+    repeat, and their gradient goes there. The gradient of `autoregressive` is that of each hit by itself, the hits before it
+    taken as they were played. `classic`: probs, as its first authors had it.
+    """
+    if generator.config.family == "autoregressive":
+        drums = generator.play(condition, noise.bits, plan=plan).float()
+        if torch.is_grad_enabled():
+            drums = straight_through(drums, noisy_probs(generator(condition, drums, plan), noise.bits))
+    else:
+        drums = to_drums(draw_logits(generator, condition, noise, plan), condition, noise, generator.config)
+    drums = drums * condition.active[..., None]
+    return drums if plan is None else follow_plan(drums, condition, plan)
+
+
 def to_drums(logits: Tensor, condition: Condition, noise: Noise, config: ModelConfig) -> Tensor:
     """Return what the discriminator is shown, (B, T, V), silent on steps that do not exist.
 
     `modern`: hits, 0 or 1, with a straight-through gradient. `classic`: probs, as its first authors had it.
     """
-    drums = stochastic_hits(logits, noise.bits) if config.family == "modern" else torch.sigmoid(logits)
+    drums = stochastic_hits(logits, noise.bits, config.bits) if config.family == "modern" else torch.sigmoid(logits)
     return drums * condition.active[..., None]
 
 
@@ -74,6 +91,6 @@ def perform(
     calm = Noise(noise.song * temperature, noise.bar * temperature, noise.step * temperature, noise.bits)
     if config.family == "classic":
         return (generator(every, calm) > 0) & (every.active[..., None] > 0)
-    hits = stochastic_hits(draw_logits(generator, condition, calm, plan), noise.bits, temperature) > 0.5
+    hits = stochastic_hits(draw_logits(generator, condition, calm, plan), noise.bits, temperature * config.bits) > 0.5
     hits = hits & (every.active[..., None] > 0)
     return hits if plan is None else follow_plan(hits, every, plan)

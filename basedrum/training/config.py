@@ -137,8 +137,6 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
-        if self.model.family == "autoregressive" and self.train.steps:
-            raise ConfigError(f"train.steps {self.train.steps!r}: an autoregressive drummer plays no game, use 0")
         if self.model.family == "classic" and self.train.ranking_steps:
             raise ConfigError(f"train.ranking_steps {self.train.ranking_steps!r}: a classic drummer is not ranked, use 0")
         if self.model.plans and not self.train.warmup_steps:

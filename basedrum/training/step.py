@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from basedrum.models.binary import Noise, draw_song_noise, spread
 from basedrum.models.condition import Condition, is_recalled
 from basedrum.models.config import ModelConfig
-from basedrum.models.families import draw_logits, explain, to_drums
+from basedrum.models.families import explain, play_planned
 from basedrum.models.generator import Encoder
-from basedrum.models.planner import Planner, follow_plan, plan_loss, plan_of
+from basedrum.models.planner import Planner, plan_loss, plan_of
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_PHRASE
 from basedrum.training.batches import Batch
 from basedrum.training.config import TrainConfig
@@ -58,12 +58,6 @@ def draw_plan(planner: Planner | None, condition: Condition, dice: torch.Generat
         return None
     uniform = torch.rand(len(condition), MEASURES_PER_PHRASE, generator=dice, device=dice.device)
     return planner.draw(condition, uniform)
-
-
-def play_planned(generator: nn.Module, condition: Condition, noise: Noise, plan: Tensor | None) -> Tensor:
-    """Return drums (B, T, V) with the bars repeated that the plan repeats; their gradient goes to the bar they repeat."""
-    drums = to_drums(draw_logits(generator, condition, noise, plan), condition, noise, generator.config)
-    return drums if plan is None else follow_plan(drums, condition, plan)
 
 
 class CriticObjective(nn.Module):
