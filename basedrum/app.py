@@ -199,7 +199,7 @@ def train(
     Args:
         run: the folder of the run; runs/PRESET by default.
         data: what `prepare` wrote; by default the practice songs, which are prepared in the run folder first.
-        preset: a name or a TOML file; `modern` with data, `quick` without.
+        preset: a name or a TOML file; `stepwise` with data, `quick` without.
         settings: overrides of the preset, such as "train.steps=500".
         resume: go on with the run that is in the folder.
         device: auto, cpu or cuda.
@@ -211,7 +211,7 @@ def train(
     from basedrum.training.config import load_config
     from basedrum.training.runfolder import RunFolder
 
-    preset = preset or ("quick" if data is None else "modern")
+    preset = preset or ("quick" if data is None else "stepwise")
     config = load_config(preset, settings)
     folder = RunFolder(run if run is not None else Path("runs") / Path(preset).stem)
     is_alone = "RANK" not in os.environ

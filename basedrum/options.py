@@ -214,8 +214,8 @@ def _train_options(verbs) -> None:
     parser.add_argument(
         "--preset",
         metavar="NAME|FILE",
-        help="modern, quick, classic, classic-wgan, autoregressive, likelihood, or a TOML file (default: modern; quick "
-        "without data)",
+        help="stepwise, modern, quick, classic, classic-wgan, autoregressive, likelihood, or a TOML file (default: stepwise; "
+        "quick without data)",
     )
     parser.add_argument(
         "--set",

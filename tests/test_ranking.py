@@ -8,7 +8,7 @@ from torch import nn
 from basedrum.checkpoint import Drummer, load_drummer
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.drummer import sampling
-from basedrum.drummer.ranking import draw_answers
+from basedrum.drummer.ranking import SILENT_BAR, draw_answers
 from basedrum.drummer.runs import RunDrummer
 from basedrum.drummer.sampling import PhraseModel, Wishes
 from basedrum.errors import ConfigError
@@ -110,6 +110,16 @@ def test_one_answer_is_that_of_a_drummer_without_ranker():
     assert np.array_equal(
         model().play(bass, QPM, STEPS, None, 1), model(LikesHits(), answers=1).play(bass, QPM, STEPS, None, 1)
     )
+
+
+def test_a_drummer_that_plays_hit_after_hit_gives_one_answer_and_its_score():
+    config = ModelConfig(family="autoregressive", width=16, styles=("rock",))
+    drummer = PhraseModel(Drummer("test", build_generator(config).eval(), config, {}, LikesHits()))
+    assert drummer.answers == 1 and model(LikesHits()).answers == 8
+    state = drummer.new_song(3)
+    hits = state.play(lines(1)[0], 120.0, STEPS[0], None, 0)
+    silent = (~hits.reshape(4, -1).any(axis=1)).sum()
+    assert state.score == pytest.approx(LikesHits()(torch.from_numpy(hits)[None].float(), None)[0].item() - SILENT_BAR * silent)
 
 
 def test_ranked_answers_are_the_same_alone_and_in_company():

@@ -17,17 +17,19 @@ changes: as no voice hears a later one, that is the draw of one after the other,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from basedrum.models.binary import logistic
 from basedrum.models.blocks import SLOPE
-from basedrum.models.condition import Condition, wish_features
+from basedrum.models.condition import Condition, as_measures, wish_features
 from basedrum.models.conditioner import GLOB, Conditioner
 from basedrum.models.config import ModelConfig
 from basedrum.models.planner import RECALL, num_choices, plan_of
-from basedrum.music.grid import STEPS_PER_MEASURE, STEPS_PER_PHRASE
+from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE
 
 LAGS = (1, 2, 3, 4, 8, 12, 16, 32, 48, 64)
 UNITS = 16
@@ -83,50 +85,62 @@ class Autoregressive(nn.Module):
             told = None if plan is None else torch.cat([plan, plan])
         context, hidden = self._listen(heard, told)
         size, width = context.shape[2], self.hidden
-        dice = temperature * logistic(bits.flatten(1, 2)) + self.bias  # (B, T, V)
-        memory = torch.cat([self._before(condition), torch.zeros_like(dice)], dim=1)
+        against = -(temperature * logistic(bits.flatten(1, 2)) + self.bias)  # (B, T, V): a hit where the voices' sum is more
+        memory = torch.cat([self._before(condition), torch.zeros_like(against)], dim=1)
+        lags = self._lagged(memory.device).unbind(0)
         from_state, from_inputs = self.units.weight.split([width, self.units.in_features - width], dim=1)
         inward = torch.cat([self.steps.weight_ih_l0, from_inputs])  # (3 gates and units, context and heard)
-        known = F.linear(context, inward[:, :size], torch.cat([self.steps.bias_ih_l0, self.units.bias])).transpose(0, 1)
+        known = F.linear(context, inward[:, :size], torch.cat([self.steps.bias_ih_l0, self.units.bias])).unbind(1)
+        inward = inward[:, size:].t().contiguous()
         onward = torch.cat([self.steps.weight_hh_l0, from_state]).t().contiguous()  # (4C, 3 gates and units)
         onward_bias = torch.cat([self.steps.bias_hh_l0, torch.zeros_like(self.units.bias)])
-        heard_weight, (inside, out), lagged = inward[:, size:].t().contiguous(), self._wires(), self._lagged(memory.device)
-        gates = torch.addmm(onward_bias, hidden, onward)[:, : 3 * width]
-        for step in range(STEPS_PER_PHRASE):
-            lags = memory[:, lagged[step]].flatten(1)
-            inputs = torch.addmm(known[step], torch.cat([lags, lags]) if guided else lags, heard_weight)
+        inside, out = self._wires()
+
+        def sound(units: Tensor) -> Tensor:
+            """Return the sum (B, V) that the voices make of their units."""
+            sums = F.leaky_relu(units, SLOPE) @ out
+            return torch.lerp(sums[len(condition) :], sums[: len(condition)], guidance) if guided else sums
+
+        def for_both(drums: Tensor) -> Tensor:
+            return torch.cat([drums, drums]) if guided else drums
+
+        gates = torch.addmm(onward_bias, hidden, onward)
+        for step, (here, bar_before) in enumerate(zip(known, self._bars(condition, memory, plan), strict=True)):
+            inputs = torch.addmm(here, for_both(memory.index_select(1, lags[step]).flatten(1)), inward)
             reset, keep = (inputs[:, : 2 * width] + gates[:, : 2 * width]).sigmoid_().chunk(2, dim=1)
-            fresh = torch.addcmul(inputs[:, 2 * width : 3 * width], reset, gates[:, 2 * width :]).tanh_()
+            fresh = torch.addcmul(inputs[:, 2 * width : 3 * width], reset, gates[:, 2 * width : 3 * width]).tanh_()
             hidden = torch.lerp(fresh, hidden, keep)
-            gates, units = torch.addmm(onward_bias, hidden, onward).split([3 * width, len(inside[0])], dim=1)
-            units = units + inputs[:, 3 * width :]
-            hits = self._repeated(condition, memory, plan, step)
-            if hits is None or bool((hits < 0).any()):
-                drawn, hits_now = None, torch.zeros_like(dice[:, 0])
-                while drawn is None or not torch.equal(hits_now, drawn):
-                    drawn = hits_now
-                    sound = torch.addmm(units, torch.cat([drawn, drawn]) if guided else drawn, inside)
-                    logits = F.leaky_relu_(sound, SLOPE) @ out
-                    if guided:
-                        with_it, without = logits.chunk(2)
-                        logits = torch.lerp(without, with_it, guidance)
-                    hits_now = (logits + dice[:, step] > 0).to(dice.dtype)
-                hits = hits_now if hits is None else torch.where(hits < 0, hits_now, hits)
+            gates = torch.addmm(onward_bias, hidden, onward)
+            new, hits = bar_before
+            if new is not False:
+                units = inputs[:, 3 * width :] + gates[:, 3 * width :]
+                drawn = sound(units) > against[:, step]
+                previous = torch.zeros_like(drawn)
+                while not torch.equal(drawn, previous):
+                    previous = drawn
+                    drawn = sound(torch.addmm(units, for_both(drawn.to(units.dtype)), inside)) > against[:, step]
+                hits = drawn if new is True else torch.where(new, drawn, hits)
             memory[:, STEPS_PER_PHRASE + step] = hits * condition.active[:, step, None]
         return memory[:, STEPS_PER_PHRASE:] > 0
 
-    def _repeated(self, condition: Condition, memory: Tensor, plan: Tensor | None, step: int) -> Tensor | None:
-        """Return the hits (B, V) of a step whose bar repeats another one, -1 where it is new; None where all are."""
-        if plan is None:
-            return None
-        choice = plan[:, step // STEPS_PER_MEASURE]
-        if not bool(choice.any()):
-            return None
-        back = choice % RECALL * STEPS_PER_MEASURE
-        hits = memory[torch.arange(len(back), device=back.device), STEPS_PER_PHRASE + step - back]
-        if condition.recalled is not None:
-            hits = torch.where((choice == RECALL)[:, None], condition.recalled[:, step], hits)
-        return torch.where((choice == 0)[:, None], -1.0, hits)
+    def _bars(self, condition: Condition, memory: Tensor, plan: Tensor | None) -> Iterator[tuple[Tensor | bool, Tensor | None]]:
+        """Yield for each step whether it is new, (B, 1) bool or the same for all, and the hits (B, V) > 0 that it repeats.
+
+        `memory` (B, 2T, V) is looked at when a bar begins: what it repeats has been played by then.
+        """
+        for bar in range(MEASURES_PER_PHRASE):
+            choice = None if plan is None else plan[:, bar]
+            if choice is None or not bool(choice.any()):
+                yield from [(True, None)] * STEPS_PER_MEASURE
+                continue
+            first = STEPS_PER_PHRASE + bar * STEPS_PER_MEASURE - choice % RECALL * STEPS_PER_MEASURE
+            steps = first[:, None] + torch.arange(STEPS_PER_MEASURE, device=memory.device)
+            hits = memory[torch.arange(len(memory), device=memory.device)[:, None], steps]  # (B, S, V)
+            if condition.recalled is not None:
+                hits = torch.where((choice == RECALL)[:, None, None], as_measures(condition.recalled)[:, bar], hits)
+            new = (choice == 0)[:, None]
+            new = new if bool(new.any()) else False
+            yield from ((new, hits_now > 0) for hits_now in hits.unbind(1))
 
     def _listen(self, condition: Condition, plan: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return context (B, T, 2C, and the plan of the step's bar where there are plans) and the state (B, 4C) that the

@@ -48,6 +48,7 @@ class TrainConfig:
     gamma, penalty_every: weight of the gradient penalty, and how often it is taken (then that much stronger).
     mismatch, mismatch_from: weight of "real drums with another song's bass are fake", and the part of the game it starts at.
         It is the listening knob: too high and the drums follow the bass more than real drummers do.
+    mismatch_kickless: the part of these drums that is judged without its kick, so that the rest of the kit has to fit, too.
     reconstruction, reconstruction_every: weight of the CVAE term during the game, and how often it is taken.
     kl: weight of the CVAE's divergence against its likelihood.
     feature_matching, sample_matching: weights of MidiNet's two matching terms.
@@ -84,6 +85,7 @@ class TrainConfig:
     penalty_every: int = 8
     mismatch: float = 0.1
     mismatch_from: float = 0.5
+    mismatch_kickless: float = 0.0
     reconstruction: float = 0.9
     reconstruction_every: int = 3
     kl: float = 0.5
@@ -120,7 +122,16 @@ class TrainConfig:
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"train.{name} {getattr(self, name)!r}: use a number from 0 to below 1")
-        for name in ("sharing", "rollout", "drop_previous", "drop_wishes", "ema", "decay_from", "mismatch_from"):
+        for name in (
+            "sharing",
+            "rollout",
+            "drop_previous",
+            "drop_wishes",
+            "ema",
+            "decay_from",
+            "mismatch_from",
+            "mismatch_kickless",
+        ):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"train.{name} {getattr(self, name)!r}: use a number from 0 to 1")
 
@@ -139,6 +150,10 @@ class Config:
     def __post_init__(self) -> None:
         if self.model.family == "classic" and self.train.ranking_steps:
             raise ConfigError(f"train.ranking_steps {self.train.ranking_steps!r}: a classic drummer is not ranked, use 0")
+        if self.model.family == "classic" and self.train.mismatch_kickless:
+            raise ConfigError(
+                f"train.mismatch_kickless {self.train.mismatch_kickless!r}: a classic drummer plays a roll, use 0"
+            )
         if self.model.plans and not self.train.warmup_steps:
             raise ConfigError("model.plans: plans are learned in the warm-up, give train.warmup_steps")
 

@@ -15,6 +15,7 @@ from basedrum.models.families import explain, play_planned
 from basedrum.models.generator import Encoder
 from basedrum.models.planner import Planner, plan_loss, plan_of
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_PHRASE
+from basedrum.music.kit import KICK
 from basedrum.training.batches import Batch
 from basedrum.training.config import TrainConfig
 from basedrum.training.losses import LOSS_OF, divergence, likelihood, logistic_loss, matching, slope_from_one, squared_slope
@@ -84,21 +85,23 @@ class CriticObjective(nn.Module):
         song's bass, where `mismatch` weighs it.
         """
         config, score = self.train_config, self.discriminator
-        size, wrong = len(real), len(real) // 2 if mismatch > 0 else 0
+        wrong = len(real) // 2 if mismatch > 0 else 0
         drums, conditions = [real, fake], [real_condition, fake_condition]
+        bare = 0 if ranking else round(config.mismatch_kickless * wrong)
         if wrong:  # half of the batch is enough for this term, the dearest of the three by its use
             half = torch.arange(wrong, device=fake.device)
-            drums.append(real[:wrong])
-            conditions.append(real_condition[half].with_bass_of(half.roll(1)))
-        scores = score(torch.cat(drums), Condition.join(conditions))[0].split([size, size, *[wrong] * bool(wrong)])
+            shown = without_kick(real[:wrong], bare)
+            drums += [shown, shown] if bare else [shown]
+            conditions += [real_condition[half]] * bool(bare) + [real_condition[half].with_bass_of(half.roll(1))]
+        scores = score(torch.cat(drums), Condition.join(conditions))[0].split([len(d) for d in drums])
         if ranking:
             losses = {"rank": logistic_loss(scores[0], scores[1])}
             if wrong:
-                losses["fit"] = mismatch * logistic_loss(scores[0][:wrong], scores[2])
+                losses["fit"] = mismatch * logistic_loss(scores[0][:wrong], scores[-1])
             return losses
         losses = {"game": self.loss.critic(scores[0], scores[1])}
         if wrong:
-            losses["mismatch"] = mismatch * self.loss.critic(scores[0][:wrong], scores[2])
+            losses["mismatch"] = mismatch * self.loss.critic(scores[2] if bare else scores[0][:wrong], scores[-1])
         if penalise and config.gamma > 0:
             if config.loss == "wgan-gp":
                 slopes = slope_from_one(lambda d: score(d, real_condition)[0], real, fake, mix)
@@ -110,6 +113,15 @@ class CriticObjective(nn.Module):
         losses["critic"] = torch.stack(list(losses.values())).sum()
         losses["gap"] = (scores[0] - scores[1]).mean().detach()
         return losses
+
+
+def without_kick(drums: Tensor, count: int) -> Tensor:
+    """Return drums (B, T, V), the first `count` of them without their kick."""
+    if not count:
+        return drums
+    shown = drums.clone()
+    shown[:count, :, KICK] = 0
+    return shown
 
 
 class GeneratorTurn(nn.Module):
