@@ -15,12 +15,13 @@ from basedrum.corpus.phrases import PhraseDataset
 from basedrum.errors import ConfigError, DataError, TrainingError
 from basedrum.models.binary import draw_song_noise, spread
 from basedrum.models.families import perform
+from basedrum.music.kit import KICK
 from basedrum.training.batches import Batches
 from basedrum.training.config import Config, load_config, presets
 from basedrum.training.look import Look
 from basedrum.training.loop import pick_device, train
 from basedrum.training.runfolder import RunFolder
-from basedrum.training.step import draw_dice, follow_itself
+from basedrum.training.step import CriticObjective, draw_dice, follow_itself
 from basedrum.training.trainer import Trainer
 
 TINY = [
@@ -77,6 +78,11 @@ def test_a_wrong_setting_is_named(override, said):
     with pytest.raises(ConfigError) as error:
         load_config("quick", [override])
     assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_classic_drummer_has_no_kick_to_hide():
+    with pytest.raises(ConfigError, match="mismatch_kickless"):
+        load_config("classic", ["train.mismatch_kickless=0.5"])
 
 
 def test_an_unknown_preset_lists_the_known(tmp_path):
@@ -152,7 +158,7 @@ def test_rollout_replaces_only_the_chosen_previous_drums(data):
     assert kept and not torch.equal(followed.previous[batch.rollout], batch.condition.previous[batch.rollout])
 
 
-@pytest.mark.parametrize("preset", ["quick", "classic", "classic-wgan"])
+@pytest.mark.parametrize("preset", ["quick", "classic", "classic-wgan", "stepwise"])
 @pytest.mark.parametrize("loss", ["rpgan", "hinge", "wgan-gp", "midinet"])
 def test_every_family_plays_every_game(data, preset, loss):
     trainer = Trainer(load_config(preset, [*TINY, f"train.loss={loss}", "train.gamma=0.1", "train.critic_steps=2"]), data)
@@ -162,6 +168,30 @@ def test_every_family_plays_every_game(data, preset, loss):
         assert all(np.isfinite(value) for value in losses.values())
     assert {"game", "fool", "penalty"} <= set(losses) | {"penalty"}
     assert not same(start, trainer.generator.state_dict())
+
+
+class Notes(torch.nn.Module):
+    """A critic that counts hits and notes what it was shown."""
+
+    def forward(self, drums, condition):
+        self.shown = drums, condition.bass
+        return drums.sum(dim=(1, 2)), None
+
+
+@pytest.mark.parametrize(("kickless", "bare"), [(0.0, 0), (0.5, 2), (1.0, 4)])
+def test_drums_over_another_song_s_bass_are_judged_without_their_kick_as_often_as_asked(data, kickless, bare):
+    config = load_config("quick", [*TINY, f"train.mismatch_kickless={kickless}"])
+    batch = Batches(data, config.model, config.train).draw(0)
+    critic, now = Notes(), batch.condition
+    losses = CriticObjective(critic, config.train)(batch.drums, now, batch.drums, now, mismatch=0.5)
+    drums, bass = critic.shown
+    right, wrong = drums[-8:-4], drums[-4:]
+    assert torch.equal(bass[-4:], now.bass[:4].roll(1, 0)) and losses["mismatch"].item() == pytest.approx(0.5 * np.log(2))
+    assert batch.drums[:4, :, KICK].sum(dim=1).all(), "else there is nothing to see here"
+    assert (wrong[:, :, KICK].sum(dim=1) == 0).tolist() == [i < bare for i in range(4)]
+    assert torch.equal(wrong[:, :, 1:], batch.drums[:4, :, 1:])
+    if bare:
+        assert torch.equal(right, wrong) and torch.equal(bass[-8:-4], now.bass[:4])
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(data):

@@ -1,7 +1,8 @@
-"""The autoregressive rival: step after step, and voice after voice inside a step, each hit knows every one before it.
+"""The generator that plays step after step, and voice after voice inside a step: each hit knows every one before it.
 
-It listens with the conditioner of the modern generator and learns by likelihood alone. Where bars that repeat are decided
-apart, each step is told what its bar does; a discriminator may rank its answers, but never teaches it.
+It listens with the conditioner of the modern generator. It learns by likelihood, and then in the game: what it played is gone
+through once more in parallel, and each hit gets the straight-through gradient of its own draw (`families.play_planned`). Where
+bars that repeat are decided apart, each step is told what its bar does. Without the game it is the rival of the other families.
 
 | layer | out |
 |---|---|
