@@ -4,7 +4,7 @@ A ranker's score comes near log p(real) / p(drummer) (`basedrum.training.ranking
 in proportion to exp(score) would give real drummers. It is neither, so the scores are softened: `STRICTNESS` 0 draws blindly,
 1 believes the ranker to the letter. Taking the best each time would cost variety, and overdo what the ranker likes. On 2,863
 held-out phrases (C2ST, .5 is best; R@1 of 32, real .321; four bars copied, real .080), a drummer of preset `modern`: one answer
-.620, .298, .010; drawn of eight at .3 .602, .296, .020; at .5 .579, .311, .028; at .8 .588, .329, .036. One of preset `stepwise`,
+.620, .298, .010; drawn of eight at .3 .602, .296, .020; at .5 .579, .311, .028; at .8 .588, .329, .036. One of `stepwise`,
 half way: one answer .548, .282, .027; of eight at .5 .569, .311, .037; of three at .8 .559, .313, .032. It plays one.
 
 Source: sampling-importance-resampling (Rubin, 1987); discriminator rejection sampling (arXiv 1810.06758).
