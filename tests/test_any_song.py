@@ -78,13 +78,15 @@ LONG = [pytest.param(name, marks=pytest.mark.slow if "minutes" in name else ()) 
 
 @pytest.mark.parametrize("name", LONG)
 def test_drums_fit_the_bars_of_every_metre(drummer, name):
-    source = in_metre(*SONGS[name])
-    played = drummer.play(source, seed=3, humanize=0)
-    ticks, edges = hits_of(played), bar_lines(source.grid)
-    assert len(ticks) and ticks.min() >= 0 and ticks.max() < source.grid.end_tick
-    per_bar = np.histogram(ticks, edges)[0]
-    assert (per_bar > 0).mean() > 0.9 and per_bar[0] > 0
-    assert np.isin(edges[:-1], ticks).mean() > 0.6, "most bars have a hit on their one"
+    source, on_one = in_metre(*SONGS[name]), []
+    for seed in (1, 2, 3) if "minutes" not in name else (3,):
+        played = drummer.play(source, seed=seed, humanize=0)
+        ticks, edges = hits_of(played), bar_lines(source.grid)
+        assert len(ticks) and ticks.min() >= 0 and ticks.max() < source.grid.end_tick
+        per_bar = np.histogram(ticks, edges)[0]
+        assert (per_bar > 0).mean() > 0.9 and per_bar[0] > 0
+        on_one.append(np.isin(edges[:-1], ticks).mean())
+    assert np.median(on_one) > 0.6, "most bars have a hit on their one"
     again = parse_song(played.to_midi())
     assert again.grid.time_signatures == source.grid.time_signatures and again.grid.tempos == source.grid.tempos
 
