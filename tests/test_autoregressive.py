@@ -284,19 +284,24 @@ def test_it_plays_the_game_and_resumes_exactly(practice_data, tmp_path):
     assert whole.read_bytes() == resumed.read_bytes()
 
 
-def test_a_style_that_counts_more_is_taken_further_from_the_answer_without_it():
+def test_wishes_that_count_more_are_taken_further_from_the_answer_without_them():
     network, bits = awake(), some_bits()
-    nn.init.normal_(network.begin.weight, std=2.0)
-    given = condition(CONFIG, style=torch.tensor([1, 0, 2, 0]))
-    plain, guided = network.play(given, bits), network.play(given, bits, guidance=3.0)
-    asked = given.style > 0
-    assert torch.equal(plain[~asked], guided[~asked]) and not torch.equal(plain[asked], guided[asked])
+    with torch.no_grad():  # it hears wishes well and forgets nothing
+        network.begin.weight[:, :-5] = 0
+        network.begin.weight[:, -5:].normal_(generator=dice(1))
+        network.steps.bias_ih_l0[64:128] = 6.0
+    given = condition(CONFIG, style=torch.tensor([1, 0, 2, 0]), density=torch.tensor([0.0, 30.0, 4.0, 0.0]))
+    plain, stressed = network.play(given, bits), network.play(given, bits, stress={"style": 3.0, "density": 2.0})
+    assert torch.equal(plain[3], stressed[3]) and all(not torch.equal(plain[i], stressed[i]) for i in range(3))
+    nothing, none = torch.zeros_like(given.style), torch.zeros_like(given.density)
     with torch.no_grad():
-        told = network(given, guided.float())
-        without = network(given.replace(style=torch.zeros_like(given.style)), guided.float())
-    drawn = without + 3.0 * (told - without) + logistic(bits.flatten(1, 2)) > 0
-    assert torch.equal(drawn, guided)
-    assert torch.equal(Guided(network).play(given, bits), guided), "STYLE_GUIDANCE is 3"
+        styled, dense, without = (
+            network(given.replace(**change), stressed.float())
+            for change in ({"density": none}, {"style": nothing}, {"style": nothing, "density": none})
+        )
+    sums = without + 3.0 * (styled - without) + 2.0 * (dense - without)
+    assert torch.equal(sums + logistic(bits.flatten(1, 2)) > 0, stressed)
+    assert torch.equal(Guided(network, 3.0, 2.0).play(given, bits), stressed)
 
 
 def test_likelihood_alone_is_the_warm_up_of_the_modern_drummer(practice_data, tmp_path):

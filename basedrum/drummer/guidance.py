@@ -1,9 +1,10 @@
-"""A style that was asked for, stressed: the drummer answers with and without the wish, and goes further that way.
+"""Wishes, stressed: the drummer answers with and without what was asked for, and goes further that way.
 
-The game teaches a drummer little about styles that few of its songs have. With the same dice, the logits without the wish are
-the point to leave: logits = without + STYLE_GUIDANCE * (with - without). On 60 phrases of unseen songs, each asked for in
-10 styles, a judge of styles (`evaluation.styles`) heard the style asked for in .14 of the answers of a drummer half trained
-at 1, .18 at 2, .22 at 3.5, .26 at 5 (chance .10); hits a bar rose from 15 to 16, 17 and 21.
+The game teaches a drummer little about styles that few of its songs have, and one that hears its own hits holds on to how dense
+they are. With the same dice, the logits without the wish are the point to leave: logits = without + times * (with - without).
+On 60 phrases of unseen songs a judge of styles (`evaluation.styles`) heard, of the four it knows, the style asked for in .43 of
+the answers of a drummer of preset `stepwise` at 3, .52 at 6 (chance .25); one of `modern` had .54 at 3. Asked for 4, 12 and
+22 hits a bar it played 7.8, 12.3 and 19.7 at 1, 4.9, 10.3 and 25.0 at 1.8, 3.1, 10.7 and 33.5 at 3 (at 1 and 3: 40 phrases).
 
 Source: classifier-free guidance (Ho and Salimans, arXiv 2207.12598), here in logits.
 """
@@ -18,24 +19,31 @@ from torch import Tensor, nn
 from basedrum.models.binary import Noise
 from basedrum.models.condition import Condition
 
-STYLE_GUIDANCE = 3.0
+STYLE_IN_ONE_SHOT = 3.0
+STYLE, DENSITY = 6.0, 1.8
 
 
 class Guided(nn.Module):
-    """A generator whose style wish counts `strength` times; 1 is the generator itself, as it is where no style is asked for."""
+    """A generator whose wishes count more than once; it is the generator itself where nothing is asked for.
 
-    def __init__(self, generator: nn.Module, strength: float = STYLE_GUIDANCE) -> None:
+    Where four bars are played in one shot, a style counts `style` times; where they are played hit after hit, a density counts
+    `density` times as well.
+    """
+
+    def __init__(self, generator: nn.Module, style: float | None = None, density: float = DENSITY) -> None:
         super().__init__()
-        self.generator, self.strength, self.config = generator, strength, generator.config
+        self.generator, self.density, self.config = generator, density, generator.config
+        usual = STYLE if generator.config.family == "autoregressive" else STYLE_IN_ONE_SHOT
+        self.style = usual if style is None else style
 
     def forward(self, condition: Condition, noise: Noise, *plan: Tensor) -> Tensor:
         """Return logits (B, T, V)."""
         logits = self.generator(condition, noise, *plan)
-        if self.strength == 1 or not condition.style.any():
+        if self.style == 1 or not condition.style.any():
             return logits
         without = self.generator(replace(condition, style=torch.zeros_like(condition.style)), noise, *plan)
-        return without + self.strength * (logits - without)
+        return without + self.style * (logits - without)
 
     def play(self, condition: Condition, bits: Tensor, temperature: float = 1.0, plan: Tensor | None = None) -> Tensor:
         """Return hits (B, T, V) bool of a generator that plays hit after hit."""
-        return self.generator.play(condition, bits, temperature, plan, guidance=self.strength)
+        return self.generator.play(condition, bits, temperature, plan, {"style": self.style, "density": self.density})

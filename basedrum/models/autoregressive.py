@@ -18,7 +18,7 @@ changes: as no voice hears a later one, that is the draw of one after the other,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -71,19 +71,17 @@ class Autoregressive(nn.Module):
         bits: Tensor,
         temperature: float = 1.0,
         plan: Tensor | None = None,
-        guidance: float = 1.0,
+        stress: Mapping[str, float] | None = None,
     ) -> Tensor:
         """Return hits (B, T, V) bool, silent on steps that do not exist, for the dice `bits` (B, M, S, V).
 
         `temperature` scales the dice: 0 takes the likelier of hit and rest each time, 1 draws as learned. Bars that `plan`
-        (B, M) repeats are repeated hit for hit. A style that is asked for counts `guidance` times: what the answer with it has
-        over the one without, to the same drums so far.
+        (B, M) repeats are repeated hit for hit. A wish that `stress` names (`style`, `density`) counts so many times: what the
+        answer with it has over the one without, to the same drums so far.
         """
-        guided = guidance != 1 and bool(condition.style.any())
-        heard, told = condition, plan
-        if guided:
-            heard = Condition.join([condition, condition.replace(style=torch.zeros_like(condition.style))])
-            told = None if plan is None else torch.cat([plan, plan])
+        stressed = {name: times for name, times in (stress or {}).items() if times != 1 and getattr(condition, name).any()}
+        views = _views(condition, stressed)
+        heard, told = Condition.join(views), None if plan is None else plan.repeat(len(views), 1)
         context, hidden = self._listen(heard, told)
         size, width = context.shape[2], self.hidden
         against = -(temperature * logistic(bits.flatten(1, 2)) + self.bias)  # (B, T, V): a hit where the voices' sum is more
@@ -100,14 +98,17 @@ class Autoregressive(nn.Module):
         def sound(units: Tensor) -> Tensor:
             """Return the sum (B, V) that the voices make of their units."""
             sums = F.leaky_relu(units, SLOPE) @ out
-            return torch.lerp(sums[len(condition) :], sums[: len(condition)], guidance) if guided else sums
+            if not stressed:
+                return sums
+            plain, *wished = sums.chunk(len(views))
+            return plain + sum(times * (sum_ - plain) for sum_, times in zip(wished, stressed.values(), strict=True))
 
-        def for_both(drums: Tensor) -> Tensor:
-            return torch.cat([drums, drums]) if guided else drums
+        def for_each(drums: Tensor) -> Tensor:
+            return drums.repeat(len(views), 1) if stressed else drums
 
         gates = torch.addmm(onward_bias, hidden, onward)
         for step, (here, bar_before) in enumerate(zip(known, self._bars(condition, memory, plan), strict=True)):
-            inputs = torch.addmm(here, for_both(memory.index_select(1, lags[step]).flatten(1)), inward)
+            inputs = torch.addmm(here, for_each(memory.index_select(1, lags[step]).flatten(1)), inward)
             reset, keep = (inputs[:, : 2 * width] + gates[:, : 2 * width]).sigmoid_().chunk(2, dim=1)
             fresh = torch.addcmul(inputs[:, 2 * width : 3 * width], reset, gates[:, 2 * width : 3 * width]).tanh_()
             hidden = torch.lerp(fresh, hidden, keep)
@@ -119,7 +120,7 @@ class Autoregressive(nn.Module):
                 previous = torch.zeros_like(drawn)
                 while not torch.equal(drawn, previous):
                     previous = drawn
-                    drawn = sound(torch.addmm(units, for_both(drawn.to(units.dtype)), inside)) > against[:, step]
+                    drawn = sound(torch.addmm(units, for_each(drawn.to(units.dtype)), inside)) > against[:, step]
                 hits = drawn if new is True else torch.where(new, drawn, hits)
             memory[:, STEPS_PER_PHRASE + step] = hits * condition.active[:, step, None]
         return memory[:, STEPS_PER_PHRASE:] > 0
@@ -176,3 +177,9 @@ class Autoregressive(nn.Module):
     def _voices(self, units: Tensor, drums: Tensor, inside: Tensor, out: Tensor) -> Tensor:
         """(..., V * units), drums of the same step (..., V) -> logits (..., V)."""
         return F.leaky_relu(units + drums @ inside, SLOPE) @ out + self.bias
+
+
+def _views(condition: Condition, stressed: Iterable[str]) -> list[Condition]:
+    """Return the condition without the wishes that are stressed, and then with each of them alone; where none is, itself."""
+    plain = condition.replace(**{name: torch.zeros_like(getattr(condition, name)) for name in stressed})
+    return [plain, *(plain.replace(**{name: getattr(condition, name)}) for name in stressed)]
