@@ -159,5 +159,7 @@ def test_a_verse_that_comes_back_gets_its_groove_back():
         hits = drummer.play(source, seed=seed, humanize=0).drums.to_kit().reshape(4, -1)
         first, middle, again = hits[0], hits[1], hits[2]
         alike.append([(first & other).sum() / (first | other).sum() for other in (again, middle)])
-    comes_back, another = np.median(alike, axis=0)
-    assert comes_back > 0.7 and comes_back > another + 0.1, alike
+    comes_back, another = np.asarray(alike).T
+    differs = another < 0.8  # the others keep one groove through the song
+    assert np.median(comes_back) > 0.7 and differs.sum() >= 4, alike
+    assert np.median(comes_back[differs]) > np.median(another[differs]) + 0.15, alike
