@@ -1,4 +1,4 @@
-"""Speed, measured here and now: `python tests/benchmark.py [--rounds 5] [--steps 24] [--preset modern]`.
+"""Speed, measured here and now: `python tests/benchmark.py [--rounds 5] [--steps 24] [--preset stepwise]`.
 
 Prints the time of a cold `basedrum generate` of a song of three minutes beside that of `python -c "import torch"`, both
 started in turn, medians of the rounds; the time of `basedrum --help`; and training steps a second with their share of the
@@ -117,7 +117,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="how often each is started (default: 5)")
     parser.add_argument("--model", default="default", help="the drummer to play (default: default)")
-    parser.add_argument("--preset", default="modern", help="the training to time (default: modern)")
+    parser.add_argument("--preset", default="stepwise", help="the training to time (default: stepwise)")
     parser.add_argument("--steps", type=int, default=24, help="training steps to time; 0 for none (default: 24)")
     options = parser.parse_args()
     model = os.path.abspath(options.model) if os.path.exists(options.model) else options.model
