@@ -107,13 +107,12 @@ class Autoregressive(nn.Module):
             return drums.repeat(len(views), 1) if stressed else drums
 
         gates = torch.addmm(onward_bias, hidden, onward)
-        for step, (here, bar_before) in enumerate(zip(known, self._bars(condition, memory, plan), strict=True)):
+        for step, (here, (new, hits)) in enumerate(zip(known, self._bars(condition, memory, plan), strict=True)):
             inputs = torch.addmm(here, for_each(memory.index_select(1, lags[step]).flatten(1)), inward)
             reset, keep = (inputs[:, : 2 * width] + gates[:, : 2 * width]).sigmoid_().chunk(2, dim=1)
             fresh = torch.addcmul(inputs[:, 2 * width : 3 * width], reset, gates[:, 2 * width : 3 * width]).tanh_()
             hidden = torch.lerp(fresh, hidden, keep)
             gates = torch.addmm(onward_bias, hidden, onward)
-            new, hits = bar_before
             if new is not False:
                 units = inputs[:, 3 * width :] + gates[:, 3 * width :]
                 drawn = sound(units) > against[:, step]
