@@ -301,7 +301,16 @@ def test_wishes_that_count_more_are_taken_further_from_the_answer_without_them()
         )
     sums = without + 3.0 * (styled - without) + 2.0 * (dense - without)
     assert torch.equal(sums + logistic(bits.flatten(1, 2)) > 0, stressed)
-    assert torch.equal(Guided(network, 3.0, 2.0).play(given, bits), stressed)
+    assert torch.equal(Guided(network, 3.0, 2.0, hold=0.0).play(given, bits), stressed)
+
+
+def test_a_density_that_is_held_on_to_is_come_nearer():
+    network, bits = awake(), some_bits()
+    given = condition(CONFIG, density=torch.tensor([0.0, 40.0, 12.0, 180.0]))
+    free, held = network.play(given, bits), network.play(given, bits, hold=1.0)
+    assert torch.equal(free[0], held[0]), "where none is asked for none is held"
+    far, near = ((hits.sum(dim=(1, 2)) / 4 - given.density).abs()[1:] for hits in (free, held))
+    assert (near < far - 5).all(), (far, near)
 
 
 def test_likelihood_alone_is_the_warm_up_of_the_modern_drummer(practice_data, tmp_path):

@@ -34,6 +34,7 @@ from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PE
 
 LAGS = (1, 2, 3, 4, 8, 12, 16, 32, 48, 64)
 UNITS = 16
+HOLD_MOST = 2.0
 
 
 class Autoregressive(nn.Module):
@@ -72,12 +73,14 @@ class Autoregressive(nn.Module):
         temperature: float = 1.0,
         plan: Tensor | None = None,
         stress: Mapping[str, float] | None = None,
+        hold: float = 0.0,
     ) -> Tensor:
         """Return hits (B, T, V) bool, silent on steps that do not exist, for the dice `bits` (B, M, S, V).
 
         `temperature` scales the dice: 0 takes the likelier of hit and rest each time, 1 draws as learned. Bars that `plan`
         (B, M) repeats are repeated hit for hit. A wish that `stress` names (`style`, `density`) counts so many times: what the
-        answer with it has over the one without, to the same drums so far.
+        answer with it has over the one without, to the same drums so far. Where a density is wished for, the logits rise by
+        `hold` for every hit that is missing to it since the phrase began and fall for every one too many, by HOLD_MOST at most.
         """
         stressed = {name: times for name, times in (stress or {}).items() if times != 1 and getattr(condition, name).any()}
         views = _views(condition, stressed)
@@ -106,6 +109,9 @@ class Autoregressive(nn.Module):
         def for_each(drums: Tensor) -> Tensor:
             return drums.repeat(len(views), 1) if stressed else drums
 
+        holds = hold > 0 and bool(condition.density.any())
+        wanted = condition.density[:, None] / STEPS_PER_MEASURE  # (B, 1)
+        missing = torch.zeros_like(wanted)
         gates = torch.addmm(onward_bias, hidden, onward)
         for step, (here, (new, hits)) in enumerate(zip(known, self._bars(condition, memory, plan), strict=True)):
             inputs = torch.addmm(here, for_each(memory.index_select(1, lags[step]).flatten(1)), inward)
@@ -115,13 +121,18 @@ class Autoregressive(nn.Module):
             gates = torch.addmm(onward_bias, hidden, onward)
             if new is not False:
                 units = inputs[:, 3 * width :] + gates[:, 3 * width :]
-                drawn = sound(units) > against[:, step]
+                limit = against[:, step]
+                if holds:
+                    limit = limit - (hold * missing).clamp(-HOLD_MOST, HOLD_MOST)
+                drawn = sound(units) > limit
                 previous = torch.zeros_like(drawn)
                 while not torch.equal(drawn, previous):
                     previous = drawn
-                    drawn = sound(torch.addmm(units, for_each(drawn.to(units.dtype)), inside)) > against[:, step]
+                    drawn = sound(torch.addmm(units, for_each(drawn.to(units.dtype)), inside)) > limit
                 hits = drawn if new is True else torch.where(new, drawn, hits)
-            memory[:, STEPS_PER_PHRASE + step] = hits * condition.active[:, step, None]
+            memory[:, STEPS_PER_PHRASE + step] = hits = hits * condition.active[:, step, None]
+            if holds:
+                missing = missing + (wanted > 0) * (wanted * condition.active[:, step, None] - hits.sum(dim=1, keepdim=True))
         return memory[:, STEPS_PER_PHRASE:] > 0
 
     def _bars(self, condition: Condition, memory: Tensor, plan: Tensor | None) -> Iterator[tuple[Tensor | bool, Tensor | None]]:
