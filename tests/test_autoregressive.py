@@ -15,6 +15,7 @@ from basedrum.models.binary import draw_song_noise, logistic, noisy_probs, sprea
 from basedrum.models.config import ModelConfig
 from basedrum.models.families import build_generator, play_planned
 from basedrum.models.planner import follow_plan, plan_of
+from basedrum.music.kit import CRASH
 from basedrum.training.config import load_config
 from basedrum.training.loop import train
 
@@ -311,6 +312,24 @@ def test_a_density_that_is_held_on_to_is_come_nearer():
     assert torch.equal(free[0], held[0]), "where none is asked for none is held"
     far, near = ((hits.sum(dim=(1, 2)) / 4 - given.density).abs()[1:] for hits in (free, held))
     assert (near < far - 5).all(), (far, near)
+
+
+def test_a_crash_comes_again_with_its_bar_as_often_as_asked():
+    config = ModelConfig(family="autoregressive", width=16, plans=True)
+    network, size = awake(config), 200
+    given = condition(config, size)
+    given.previous[:, ::16, CRASH] = 1
+    with torch.no_grad():
+        network.bias[CRASH] = 50.0  # a crash everywhere
+    plan = torch.tensor([[0, 1, 2, 4]] * size)  # the last one repeats a bar of the phrase; 4 bars before the second is none
+    plan[: size // 2, 1] = 4
+    always, half, never = (network.play(given, some_bits(size), plan=plan, crash_again=c) for c in (1.0, 0.5, 0.0))
+    ones = [hits.unflatten(1, (4, 16))[:, :, 0, CRASH].float() for hits in (always, half, never)]
+    assert ones[0].all() and ones[1][:, 0].all() and ones[2][:, 0].all()
+    assert ones[2][: size // 2, 1].all() and not ones[2][size // 2 :, 1].any(), "from the phrase before it comes along"
+    assert not ones[2][:, 2].any() and 0.4 < ones[1][:, 2].mean() < 0.6
+    others = [hits.unflatten(1, (4, 16))[:, 1, 1:] for hits in (always, never)]
+    assert torch.equal(*others), "and nothing else goes with it"
 
 
 def test_likelihood_alone_is_the_warm_up_of_the_modern_drummer(practice_data, tmp_path):

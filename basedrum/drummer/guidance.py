@@ -47,8 +47,9 @@ class Guided(nn.Module):
         without = self.generator(replace(condition, style=torch.zeros_like(condition.style)), noise, *plan)
         return without + self.style * (logits - without)
 
-    def play(self, condition: Condition, bits: Tensor, temperature: float = 1.0, plan: Tensor | None = None) -> Tensor:
+    def play(
+        self, condition: Condition, bits: Tensor, temperature: float = 1.0, plan: Tensor | None = None, **more: float
+    ) -> Tensor:
         """Return hits (B, T, V) bool of a generator that plays hit after hit."""
-        return self.generator.play(
-            condition, bits, temperature, plan, {"style": self.style, "density": self.density}, self.hold
-        )
+        stress = {"style": self.style, "density": self.density}
+        return self.generator.play(condition, bits, temperature, plan, stress, self.hold, **more)

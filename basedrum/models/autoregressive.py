@@ -31,6 +31,7 @@ from basedrum.models.conditioner import GLOB, Conditioner
 from basedrum.models.config import ModelConfig
 from basedrum.models.planner import RECALL, num_choices, plan_of
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE
+from basedrum.music.kit import CRASH
 
 LAGS = (1, 2, 3, 4, 8, 12, 16, 32, 48, 64)
 UNITS = 16
@@ -74,6 +75,7 @@ class Autoregressive(nn.Module):
         plan: Tensor | None = None,
         stress: Mapping[str, float] | None = None,
         hold: float = 0.0,
+        crash_again: float = 1.0,
     ) -> Tensor:
         """Return hits (B, T, V) bool, silent on steps that do not exist, for the dice `bits` (B, M, S, V).
 
@@ -81,12 +83,14 @@ class Autoregressive(nn.Module):
         (B, M) repeats are repeated hit for hit. A wish that `stress` names (`style`, `density`) counts so many times: what the
         answer with it has over the one without, to the same drums so far. Where a density is wished for, the logits rise by
         `hold` for every hit that is missing to it since the phrase began and fall for every one too many, by HOLD_MOST at most.
+        A crash on the one comes again with a bar of the same phrase with the chance `crash_again`.
         """
         stressed = {name: times for name, times in (stress or {}).items() if times != 1 and getattr(condition, name).any()}
         views = _views(condition, stressed)
         heard, told = Condition.join(views), None if plan is None else plan.repeat(len(views), 1)
         context, hidden = self._listen(heard, told)
         size, width = context.shape[2], self.hidden
+        loud = torch.special.ndtr(temperature * bits[:, :, 0, CRASH]) <= crash_again  # (B, M)
         against = -(temperature * logistic(bits.flatten(1, 2)) + self.bias)  # (B, T, V): a hit where the voices' sum is more
         memory = torch.cat([self._before(condition), torch.zeros_like(against)], dim=1)
         lags = self._lagged(memory.device).unbind(0)
@@ -113,7 +117,7 @@ class Autoregressive(nn.Module):
         wanted = condition.density[:, None] / STEPS_PER_MEASURE  # (B, 1)
         missing = torch.zeros_like(wanted)
         gates = torch.addmm(onward_bias, hidden, onward)
-        for step, (here, (new, hits)) in enumerate(zip(known, self._bars(condition, memory, plan), strict=True)):
+        for step, (here, (new, hits)) in enumerate(zip(known, self._bars(condition, memory, plan, loud), strict=True)):
             inputs = torch.addmm(here, for_each(memory.index_select(1, lags[step]).flatten(1)), inward)
             reset, keep = (inputs[:, : 2 * width] + gates[:, : 2 * width]).sigmoid_().chunk(2, dim=1)
             fresh = torch.addcmul(inputs[:, 2 * width : 3 * width], reset, gates[:, 2 * width : 3 * width]).tanh_()
@@ -135,10 +139,13 @@ class Autoregressive(nn.Module):
                 missing = missing + (wanted > 0) * (wanted * condition.active[:, step, None] - hits.sum(dim=1, keepdim=True))
         return memory[:, STEPS_PER_PHRASE:] > 0
 
-    def _bars(self, condition: Condition, memory: Tensor, plan: Tensor | None) -> Iterator[tuple[Tensor | bool, Tensor | None]]:
+    def _bars(
+        self, condition: Condition, memory: Tensor, plan: Tensor | None, loud: Tensor
+    ) -> Iterator[tuple[Tensor | bool, Tensor | None]]:
         """Yield for each step whether it is new, (B, 1) bool or the same for all, and the hits (B, V) > 0 that it repeats.
 
-        `memory` (B, 2T, V) is looked at when a bar begins: what it repeats has been played by then.
+        `memory` (B, 2T, V) is looked at when a bar begins: what it repeats has been played by then. `loud` (B, M): bars that
+        take a crash on the one along from a bar of the phrase they repeat.
         """
         for bar in range(MEASURES_PER_PHRASE):
             choice = None if plan is None else plan[:, bar]
@@ -150,6 +157,7 @@ class Autoregressive(nn.Module):
             hits = memory[torch.arange(len(memory), device=memory.device)[:, None], steps]  # (B, S, V)
             if condition.recalled is not None:
                 hits = torch.where((choice == RECALL)[:, None, None], as_measures(condition.recalled)[:, bar], hits)
+            hits[:, 0, CRASH] *= loud[:, bar] | (choice > bar)
             new = (choice == 0)[:, None]
             new = new if bool(new.any()) else False
             yield from ((new, hits_now > 0) for hits_now in hits.unbind(1))

@@ -14,6 +14,10 @@ from basedrum.models.discriminator import Discriminator
 from basedrum.models.generator import Generator
 from basedrum.models.planner import Planner, follow_plan, plan_of
 
+CRASH_AGAIN = 0.5
+"""How often a bar that comes again in its phrase takes its crash on the one along, where drums are played hit after hit. Of 961
+real bars that were an earlier one of their phrase but for that, .44 did; with every one taken along it was .88 of ours."""
+
 
 def build_generator(config: ModelConfig) -> nn.Module:
     """Return a generator: (Condition, Noise, plan) -> logits (B, T, V); of `autoregressive`, (Condition, drums) -> logits."""
@@ -87,7 +91,7 @@ def perform(
     plan = None if planner is None else planner.draw(condition, uniform, temperature)
     every = condition.repeat(len(noise.song) // len(condition))
     if config.family == "autoregressive":
-        return generator.play(every, noise.bits, temperature, plan)
+        return generator.play(every, noise.bits, temperature, plan, crash_again=CRASH_AGAIN)
     calm = Noise(noise.song * temperature, noise.bar * temperature, noise.step * temperature, noise.bits)
     if config.family == "classic":
         return (generator(every, calm) > 0) & (every.active[..., None] > 0)
