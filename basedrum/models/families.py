@@ -15,9 +15,9 @@ from basedrum.models.generator import Generator
 from basedrum.models.planner import Planner, follow_plan, plan_of
 
 CRASH_AGAIN = 0.75
-"""How often a bar that comes again in its phrase takes its crash on the one along, where drums are played hit after hit. Real
-bars that are an earlier one of their phrase but for that do in .44. With all of them taken along .257 of phrases and .203 of the
-bars in them began with a crash, with half of them .211 and .124; real ones .244 and .164."""
+"""How often a bar that comes again in its phrase takes its crash on the one along, where drums are played hit after hit.
+Real bars that are an earlier one of their phrase but for that do in .44. With all of them taken along .257 of phrases and
+.203 of the bars in them began with a crash, with half of them .211 and .124; real ones .244 and .164."""
 
 
 def build_generator(config: ModelConfig) -> nn.Module:
