@@ -87,7 +87,8 @@ class Autoregressive(nn.Module):
         """
         stressed = {name: times for name, times in (stress or {}).items() if times != 1 and getattr(condition, name).any()}
         views = _views(condition, stressed)
-        heard, told = Condition.join(views), None if plan is None else plan.repeat(len(views), 1)
+        heard = Condition.join(views)  # a copy even of one: what it keeps in inference mode is of no use to training
+        told = None if plan is None else plan.repeat(len(views), 1)
         context, hidden = self._listen(heard, told)
         size, width = context.shape[2], self.hidden
         loud = torch.special.ndtr(temperature * bits[:, :, 0, CRASH]) <= crash_again  # (B, M)
