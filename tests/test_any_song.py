@@ -86,7 +86,7 @@ def test_drums_fit_the_bars_of_every_metre(drummer, name):
         per_bar = np.histogram(ticks, edges)[0]
         assert (per_bar > 0).mean() > 0.9 and per_bar[0] > 0
         on_one.append(np.isin(edges[:-1], ticks).mean())
-    assert np.median(on_one) > 0.6, "most bars have a hit on their one"
+    assert np.mean(on_one) > 0.6, "most bars have a hit on their one"
     again = parse_song(played.to_midi())
     assert again.grid.time_signatures == source.grid.time_signatures and again.grid.tempos == source.grid.tempos
 

@@ -59,7 +59,7 @@ class PhraseModel:
         lookahead: 0 answers the bass it is given, 1 answers with the drums of the phrase after it.
         styles: the names that may be wished for.
         answers: how many answers to a phrase it draws one of. Where each hit knows those before it one is enough: drawn of
-            eight, they were no harder to tell from real drummers' and took three times as long.
+            eight, they were no harder to tell from real drummers' and took more than twice as long.
     """
 
     def __init__(
