@@ -12,11 +12,11 @@ from basedrum.errors import BasedrumError, printable
 if TYPE_CHECKING:
     import numpy as np
 
-    from basedrum.midi.kits import KitMap
-    from basedrum.midi.reading import Song, Track
+    from basedrum.midi.note_maps import KitMap
     from basedrum.music.grid import Grid
     from basedrum.music.notes import Notes
     from basedrum.music.rolls import DrumRoll
+    from basedrum.music.song import Song, Track
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class PlayedSong:
     @property
     def drum_notes(self) -> Notes:
         """The drums as notes on General MIDI pitches; a late hit on the last step stays inside the song."""
-        from basedrum.midi.kits import from_kit
-        from basedrum.midi.tracks import drum_notes
+        from basedrum.midi.note_maps import from_kit
+        from basedrum.music.bass_track import drum_notes
 
         new = self._new_notes
         return new if self.bars is None else self._spliced(from_kit(drum_notes(self.song), self.kit), new)
@@ -75,10 +75,10 @@ class PlayedSong:
 
         Where only some bars were played anew, the notes of the others are those of the song (see `midi.splicing`).
         """
-        from basedrum.midi.kits import to_kit
+        from basedrum.midi.note_maps import to_kit
         from basedrum.midi.splicing import song_with_new_bars
-        from basedrum.midi.tracks import drum_notes
         from basedrum.midi.writing import drums_alone, song_with_drums
+        from basedrum.music.bass_track import drum_notes
 
         notes = to_kit(self._new_notes, self.kit)
         if drums_only:
@@ -110,9 +110,9 @@ class PlayedSong:
         """
         import numpy as np
 
-        from basedrum.listening.picture import draw
         from basedrum.music.grid import STEPS_PER_MEASURE
         from basedrum.music.rolls import BassRoll
+        from basedrum.render.picture import draw
 
         grid = self.grid
         if first_bar is not None:
@@ -146,8 +146,8 @@ class PlayedSong:
         Raises:
             BasedrumError: longer than 20 minutes, a soundfont that cannot be used.
         """
-        from basedrum.listening.sound import render
-        from basedrum.midi.building import Part
+        from basedrum.music.song import Part
+        from basedrum.render.sound import render
 
         def is_heard(track: Track) -> bool:
             if track.is_drum:
@@ -161,7 +161,7 @@ class PlayedSong:
         try:
             if soundfont is None:
                 return render(parts, self.song.grid, rate=rate)
-            from basedrum.listening.soundfont import render_soundfont
+            from basedrum.render.soundfont import render_soundfont
 
             return render_soundfont(parts, self.song.grid, soundfont, rate=rate)
         except BasedrumError as error:
@@ -174,7 +174,7 @@ class PlayedSong:
             BasedrumError: as `sound`, or the file cannot be written.
         """
         from basedrum.files import write_atomic
-        from basedrum.listening.sound import to_wav
+        from basedrum.render.sound import to_wav
 
         write_atomic(path, to_wav(*self.sound(**options)))
         return Path(path)

@@ -19,10 +19,10 @@ from basedrum.played import PlayedSong
 from basedrum.threads import one_thread
 
 if TYPE_CHECKING:
-    from basedrum.midi.kits import KitMap
-    from basedrum.midi.reading import Song
+    from basedrum.midi.note_maps import KitMap
     from basedrum.music.grid import Grid
     from basedrum.music.rolls import DrumRoll
+    from basedrum.music.song import Song
 
 MAX_MEASURES = 1_750  # of 12,000 songs of several collections the longest had 1,656; a bar takes over two milliseconds
 MAX_SEED = 2**63 - 1
@@ -95,9 +95,9 @@ class Drummer:
         from basedrum.drummer.fills import FillingPlayer, other_seeds
         from basedrum.drummer.redo import redo_song
         from basedrum.drummer.song import play_song, sounding_measures
-        from basedrum.midi.kits import read_kit
+        from basedrum.midi.note_maps import read_kit
         from basedrum.midi.reading import read_song
-        from basedrum.midi.tracks import find_bass
+        from basedrum.music.bass_track import find_bass
         from basedrum.music.grid import STEPS_PER_MEASURE
         from basedrum.music.notes import Notes
         from basedrum.music.rolls import BassRoll
@@ -174,8 +174,8 @@ def _said(bar: int | None) -> str:
 
 def _drums_of(song: Song, grid: Grid, kit_map: KitMap) -> DrumRoll:
     """Return the drums the song has. Raises MidiError where it has none in this kit."""
-    from basedrum.midi.kits import from_kit
-    from basedrum.midi.tracks import drum_notes
+    from basedrum.midi.note_maps import from_kit
+    from basedrum.music.bass_track import drum_notes
     from basedrum.music.rolls import DrumRoll
 
     notes = from_kit(drum_notes(song), kit_map)

@@ -20,11 +20,12 @@ import numpy as np
 from basedrum import Drummer
 from basedrum.corpus.stylebook import Style
 from basedrum.files import write_atomic
-from basedrum.midi.building import Part, build_midi
+from basedrum.midi.building import build_midi
 from basedrum.midi.reading import parse_song
 from basedrum.music.figures import Chord, bass_notes, read_chord, read_figure
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
+from basedrum.music.song import Part
 
 TICKS_PER_QUARTER = 480
 FINGERED_BASS = 33

@@ -23,9 +23,10 @@ QPM, BARS = 120, 90  # 90 bars of two seconds: three minutes
 
 def three_minute_song(path: Path) -> None:
     """Write a bass line of eighths with rests, another figure every eight bars."""
-    from basedrum.midi.building import Part, build_midi
+    from basedrum.midi.building import build_midi
     from basedrum.music.grid import Grid
     from basedrum.music.notes import Notes
+    from basedrum.music.song import Part
 
     rng = np.random.default_rng(0)
     figures = rng.random((BARS // 8 + 1, 8)) < 0.7

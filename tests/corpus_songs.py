@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from basedrum.midi.building import Part, build_midi
+from basedrum.midi.building import build_midi
 from basedrum.music.grid import Grid
 from basedrum.music.notation import groove
 from basedrum.music.notes import Notes
 from basedrum.music.rolls import BassRoll, DrumRoll
+from basedrum.music.song import Part
 
 TICKS_PER_QUARTER = 96
 GROOVES = (

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from basedrum.midi.building import Part, build_midi
+from basedrum.midi.building import build_midi
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
+from basedrum.music.song import Part
 
 COLUMNS = "drummer,session,id,style,bpm,beat_type,time_signature,midi_filename,audio_filename,duration,split"
 SPLITS = ("train", "train", "train", "validation", "test")

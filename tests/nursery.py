@@ -93,13 +93,13 @@ class _Child:
         time.sleep(self.task.get("wait", 60.0))
 
     def run(self) -> int:
-        from basedrum import checkpoint, cli
+        from basedrum import cli, weights
         from basedrum.training import look, loop
         from basedrum.training.config import load_config
 
-        self.watch_writing(checkpoint)
+        self.watch_writing(weights)
         for fault in self.task.get("faults", ()):
-            getattr(self, f"fault_{fault}")(checkpoint, loop)
+            getattr(self, f"fault_{fault}")(weights, loop)
         limit = self.task.get("file_limit")
         if limit:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -113,8 +113,8 @@ class _Child:
         loop.train(load_config("quick", settings), data, run, **options)
         return 0
 
-    def watch_writing(self, checkpoint) -> None:
-        write = checkpoint.write_atomic
+    def watch_writing(self, weights) -> None:
+        write = weights.write_atomic
 
         def writing(path, data) -> None:
             self.writing = Path(path).name == "run.safetensors"
@@ -139,7 +139,7 @@ class _Child:
 
             setattr(owner, name, watched)
 
-        checkpoint.write_atomic = writing
+        weights.write_atomic = writing
         around(tempfile, "mkstemp", None, "made")
         around(os, "fsync", "written", None)
         around(os, "replace", "synced", "replaced")
@@ -153,23 +153,23 @@ class _Child:
                 self.at("written")
             file.write(data[len(data) // 2 :])
 
-    def fault_plain_write(self, checkpoint, loop) -> None:
+    def fault_plain_write(self, weights, loop) -> None:
         """Done by `watch_writing`."""
 
-    def fault_forget_step(self, checkpoint, loop) -> None:
+    def fault_forget_step(self, weights, loop) -> None:
         self._after_loading(loop, lambda trainer: setattr(trainer, "step", 0))
 
-    def fault_forget_moments(self, checkpoint, loop) -> None:
+    def fault_forget_moments(self, weights, loop) -> None:
         def forget(trainer) -> None:
             for optimizer in (trainer.warmup_optimizer, trainer.generator_optimizer, trainer.critic_optimizer):
                 optimizer.state.clear()
 
         self._after_loading(loop, forget)
 
-    def fault_forget_average(self, checkpoint, loop) -> None:
+    def fault_forget_average(self, weights, loop) -> None:
         self._after_loading(loop, lambda trainer: trainer.averaged.load_state_dict(trainer.generator.state_dict()))
 
-    def fault_forget_sums(self, checkpoint, loop) -> None:
+    def fault_forget_sums(self, weights, loop) -> None:
         load = loop.load_run
         loop.load_run = lambda path: {key: value for key, value in load(path).items() if key != "sums"}
 
@@ -182,7 +182,7 @@ class _Child:
 
         loop.Trainer.load_state = loaded
 
-    def fault_bad_disk(self, checkpoint, loop) -> None:
+    def fault_bad_disk(self, weights, loop) -> None:
         """The call `failing` of the task fails while run.safetensors is written."""
 
         def fail(real):
@@ -198,11 +198,11 @@ class _Child:
         real = getattr(owner, name)
         setattr(owner, name, _half_writing(real, self) if name == "fdopen" else fail(real))
 
-    def fault_nan_before(self, checkpoint, loop) -> None:
+    def fault_nan_before(self, weights, loop) -> None:
         """A weight is broken before the eighth step."""
         self._break_a_weight(loop, lambda trainer: trainer.step == 7, lambda trainer: False)
 
-    def fault_nan_after(self, checkpoint, loop) -> None:
+    def fault_nan_after(self, weights, loop) -> None:
         """A weight is broken by the eighth step."""
         self._break_a_weight(loop, lambda trainer: False, lambda trainer: trainer.step == 8)
 
@@ -219,7 +219,7 @@ class _Child:
 
         loop.Trainer.advance = broken
 
-    def fault_few_songs(self, checkpoint, loop) -> None:
+    def fault_few_songs(self, weights, loop) -> None:
         from basedrum import app
 
         prepare = app.prepare_practice

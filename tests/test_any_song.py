@@ -7,10 +7,11 @@ import pytest
 
 import basedrum
 from basedrum.errors import MidiError
-from basedrum.midi.building import Part, build_midi
+from basedrum.midi.building import build_midi
 from basedrum.midi.reading import parse_song
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
+from basedrum.music.song import Part
 
 QUARTER = 480
 BAR = 4 * QUARTER

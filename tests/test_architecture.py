@@ -22,14 +22,14 @@ FLOORS = {
     "files": 0,
     "music": 0,
     "presets": 0,
-    "weights": 0,
+    "pretrained": 0,
     "midi": 1,
-    "listening": 1,
+    "render": 1,
     "corpus": 2,
     "models": 2,
     "measures": 2,
     "threads": 2,
-    "checkpoint": 3,
+    "weights": 3,
     "training": 4,
     "drummer": 4,
     "played": 4,
@@ -159,13 +159,13 @@ def misplaced_weights(package: Path) -> list[str]:
     broken = [
         str(found)
         for found in all_imports(package)
-        if (room_of(found.target) == "safetensors" and found.module != "checkpoint")
+        if (room_of(found.target) == "safetensors" and found.module != "weights")
         or room_of(found.target) in PICKLERS
-        or (found.target in ("torch.save", "torch.load") and found.module != "checkpoint")
+        or (found.target in ("torch.save", "torch.load") and found.module != "weights")
     ]
     for module, path in modules(package).items():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Attribute) and ast.unparse(node) in ("torch.save", "torch.load") and module != "checkpoint":
+            if isinstance(node, ast.Attribute) and ast.unparse(node) in ("torch.save", "torch.load") and module != "weights":
                 broken.append(f"{module}:{node.lineno} uses {ast.unparse(node)}")
             if isinstance(node, ast.keyword) and node.arg == "allow_pickle" and ast.unparse(node.value) != "False":
                 broken.append(f"{module}:{node.value.lineno} allows pickle")
@@ -213,7 +213,7 @@ BREACHES = [
     (upward_imports, {"models/generator.py": "if TYPE_CHECKING:\n    from ..training import losses"}),
     (upward_imports, {"training/loop.py": "from basedrum import evaluation"}),
     (upward_imports, {"training/loop.py": "from basedrum.drummer.song import play_song"}),  # a neighbour on the same floor
-    (upward_imports, {"checkpoint.py": "from . import cli"}),
+    (upward_imports, {"weights.py": "from . import cli"}),
     (upward_imports, {"drummer/song.py": "from basedrum import Drummer"}),
     (upward_imports, {"drummer/song.py": "import importlib\nimportlib.import_module('basedrum.app')"}),
     (upward_imports, {"attic/dust.py": ""}),
@@ -226,7 +226,7 @@ BREACHES = [
     (misplaced_weights, {"training/loop.py": "from torch import load"}),
     (misplaced_weights, {"drummer/sampling.py": "from safetensors.torch import load_file"}),
     (misplaced_weights, {"corpus/phrases.py": "import numpy\nnumpy.load('x', allow_pickle=True)"}),
-    (slow_at_the_top, {"listening/picture.py": "import matplotlib.pyplot as plt"}),
+    (slow_at_the_top, {"render/picture.py": "import matplotlib.pyplot as plt"}),
     (badly_named, {"music/utils.py": ""}),
     (too_long, {"music/grid.py": "x = 1\n" * 351}),
     (unexplained, {"music/grid.py": "x = 1"}),
@@ -253,8 +253,8 @@ def test_what_the_laws_allow_is_allowed(tmp_path):
         "music/rolls.py": '"""Rolls."""\nfrom basedrum.errors import BasedrumError\nfrom .kit import KIT',
         "app.py": '"""Verbs."""\ndef f():\n    import torch\n    from basedrum.drummer.song import play_song',
         "cli.py": '"""Line."""\nfrom basedrum import __version__',
-        "checkpoint.py": '"""Weights."""\nimport safetensors\nimport torch\ntorch.save',
-        "listening/picture.py": '"""Pictures."""\ndef f():\n    import matplotlib',
+        "weights.py": '"""Weights."""\nimport safetensors\nimport torch\ntorch.save',
+        "render/picture.py": '"""Pictures."""\ndef f():\n    import matplotlib',
     }
     for name, source in good.items():
         path = tmp_path / "basedrum" / name

@@ -6,7 +6,6 @@ import torch
 from test_models import condition, dice, lines
 from torch import nn
 
-from basedrum.checkpoint import load_critic, load_drummer, load_run, save_drummer
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.drummer.guidance import Guided
 from basedrum.errors import CheckpointError
@@ -18,6 +17,7 @@ from basedrum.models.planner import follow_plan, plan_of
 from basedrum.music.kit import CRASH
 from basedrum.training.config import load_config
 from basedrum.training.loop import train
+from basedrum.weights import load_critic, load_drummer, load_run, save_drummer
 
 CONFIG = ModelConfig(family="autoregressive", width=16, styles=("rock", "jazz"))
 SMALL = ["model.width=16", "model.critic_width=16", "train.batch=8"]

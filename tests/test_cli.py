@@ -184,9 +184,9 @@ def test_help_is_quick_and_imports_nothing_heavy():
 @pytest.mark.parametrize("family", ["modern", "classic", "autoregressive"])
 def test_generating_imports_nothing_it_does_not_need(tmp_path, family):
     """Each of these costs a tenth of a second to seconds on a cold start."""
-    from basedrum.checkpoint import save_drummer
     from basedrum.models.config import ModelConfig
     from basedrum.models.families import build_generator
+    from basedrum.weights import save_drummer
 
     save_drummer(tmp_path / "small.safetensors", build_generator(ModelConfig(family=family, width=16)), None, {})
     source = write_bass(tmp_path / "song.mid")

@@ -16,9 +16,10 @@ from basedrum.corpus.collect import prepare
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.errors import DataError
 from basedrum.files import take_lock
-from basedrum.midi.building import Part, build_midi
+from basedrum.midi.building import build_midi
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
+from basedrum.music.song import Part
 
 
 def contents(folder: Path) -> dict[str, bytes]:

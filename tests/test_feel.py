@@ -7,16 +7,17 @@ import pytest
 import torch
 
 from basedrum import Drummer
-from basedrum.checkpoint import load_feel, shipped
 from basedrum.drummer.accents import bass_accents, lean
 from basedrum.drummer.feel import draw_feel, with_feel
-from basedrum.midi.building import Part, build_midi
+from basedrum.midi.building import build_midi
 from basedrum.midi.reading import parse_song
 from basedrum.models.feel import LEVELS, FeelConfig, FeelNet, value_at, z_of
 from basedrum.music.grid import Grid
 from basedrum.music.kit import CLOSED_HAT, CRASH, HIGH_TOM, KICK, KIT, LOW_TOM, PERCUSSION, SNARE
 from basedrum.music.notation import groove
 from basedrum.music.notes import Notes
+from basedrum.music.song import Part
+from basedrum.weights import load_feel, shipped
 
 ROCK = groove(
     "kick       x.......x.x.....",

@@ -5,7 +5,6 @@ import pytest
 import torch
 from groove_zip import write_groove_zip
 
-from basedrum.checkpoint import load_feel, save_feel
 from basedrum.corpus.groove import read_groove
 from basedrum.drummer.feel import draw_feel
 from basedrum.errors import CheckpointError, DataError
@@ -14,6 +13,7 @@ from basedrum.models.feel import LEVELS, PARTS, FeelConfig, FeelNet, pinball
 from basedrum.music.kit import CLOSED_HAT, KICK, SNARE
 from basedrum.training import feel as training
 from basedrum.training.feel import FeelTraining, feel_loss, lesson_of, make_feel, measure_wander, train_feel
+from basedrum.weights import load_feel, save_feel
 
 SHORT = FeelTraining(epochs=60, batch=4, window=96, rate=1e-2, dropout=0.0)
 

@@ -8,11 +8,12 @@ import basedrum
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.drummer.memory import Memory
 from basedrum.drummer.sampling import PhraseModel
-from basedrum.midi.building import Part, build_midi
+from basedrum.midi.building import build_midi
 from basedrum.midi.reading import parse_song
 from basedrum.models.recall import LEAST, bass_line, likeness, recall
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
+from basedrum.music.song import Part
 from basedrum.training.batches import Batches, recalled_rows
 from basedrum.training.config import load_config
 
@@ -125,8 +126,8 @@ def test_a_batch_shows_its_memory_only_with_the_drums_before(data):
 
 
 def test_a_drummer_with_a_memory_trains_ranks_and_plays_a_song(data, practice_data, tmp_path):
-    from basedrum.checkpoint import load_drummer
     from basedrum.training.loop import train
+    from basedrum.weights import load_drummer
 
     tiny = ["model.width=16", "model.critic_width=16", "train.batch=8", "train.warmup_steps=4", "train.steps=3"]
     tiny += ["train.critic_first=1", "train.probe_phrases=16", "train.ranking_steps=2", "train.precision='float32'"]

@@ -5,10 +5,11 @@ import pretty_midi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from basedrum.midi.building import Part, build_midi, separate
+from basedrum.midi.building import build_midi, separate
 from basedrum.midi.reading import parse_song
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
+from basedrum.music.song import Part
 
 FIELDS = tuple(Notes.__dataclass_fields__)
 

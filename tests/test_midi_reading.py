@@ -15,13 +15,14 @@ import pytest
 from raw_midi import END, NOTE, chunk, named, number, smf
 
 from basedrum.errors import BasedrumError, MidiError
-from basedrum.midi.building import Part, build_midi
+from basedrum.midi.building import build_midi
 from basedrum.midi.events import EventFile, read_events, to_bytes
 from basedrum.midi.reading import MAX_NOTES, gate, parse_score, parse_song, read_song
-from basedrum.midi.tracks import find_bass
 from basedrum.midi.writing import song_with_drums
+from basedrum.music.bass_track import find_bass
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
+from basedrum.music.song import Part
 
 GOOD = smf(named(b"Bass", 33, NOTE * 4))
 PROGRAMS = b"".join(bytes((0, 0xC0, p, 0, 0x90, 40, 64, 1, 0x80, 40, 0)) for p in range(128))

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from basedrum.errors import BasedrumError
-from basedrum.listening.picture import draw, draw_phrases
 from basedrum.music import kit
 from basedrum.music.grid import Grid
 from basedrum.music.notation import groove
 from basedrum.music.rolls import BassRoll, DrumRoll
+from basedrum.render.picture import draw, draw_phrases
 
 ROCK = groove("kick x.....x...x.....", "snare ....X.......X...", "closed hat x.x.x.x.x.x.x.x.")
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from basedrum.checkpoint import load_drummer
 from basedrum.errors import ConfigError
 from basedrum.models.binary import draw_song_noise, spread
 from basedrum.models.condition import Condition
@@ -14,6 +13,7 @@ from basedrum.models.planner import RECALL, Planner, follow_plan, plan_loss, pla
 from basedrum.training.config import load_config
 from basedrum.training.loop import train
 from basedrum.training.step import draw_plan
+from basedrum.weights import load_drummer
 
 
 def dice(seed=0):

@@ -8,8 +8,8 @@ import pytest
 from basedrum.corpus.practice import practice_songs
 from basedrum.corpus.stylebook import load_style, read_style, style_names
 from basedrum.midi.reading import parse_song
-from basedrum.midi.tracks import drum_notes, find_bass
 from basedrum.music import kit
+from basedrum.music.bass_track import drum_notes, find_bass
 from basedrum.music.rolls import BassRoll, DrumRoll
 
 EXPECTED = {"rock", "pop", "funk", "disco", "reggae", "shuffle", "swing", "bossa", "metal", "hip_hop", "house", "ballad"}

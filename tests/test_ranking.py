@@ -5,7 +5,6 @@ import pytest
 import torch
 from torch import nn
 
-from basedrum.checkpoint import Drummer, load_drummer
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.drummer import sampling
 from basedrum.drummer.ranking import SILENT_BAR, draw_answers
@@ -21,6 +20,7 @@ from basedrum.training.losses import logistic_loss
 from basedrum.training.ranking import play_after_itself, real_condition
 from basedrum.training.step import CriticObjective
 from basedrum.training.trainer import Trainer
+from basedrum.weights import Drummer, load_drummer
 
 TINY = [
     "model.width=16", "model.critic_width=16", "train.batch=16", "train.warmup_steps=3", "train.steps=3",

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from nursery import STAGES, Nursery
 
-from basedrum.checkpoint import load_drummer, load_run
 from basedrum.errors import CheckpointError, TrainingError
 from basedrum.training.runfolder import RunFolder
+from basedrum.weights import load_drummer, load_run
 
 TINY = [
     "model.width=8", "model.critic_width=8", "train.batch=4", "train.warmup_steps=5", "train.steps=9", "train.critic_first=2",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from basedrum.midi.reading import read_song
-from basedrum.midi.tracks import drum_notes, find_bass
+from basedrum.music.bass_track import drum_notes, find_bass
 
 FOLDER = Path(__file__).resolve().parent.parent / "samples"
 SCRIPT = runpy.run_path(str(FOLDER / "make_samples.py"))

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from basedrum.checkpoint import Drummer
 from basedrum.drummer.sampling import PhraseModel, Wishes
 from basedrum.errors import ConfigError
 from basedrum.models.config import ModelConfig
 from basedrum.models.families import build_generator
+from basedrum.weights import Drummer
 
 
 def model(family="modern", phrases_share=0.9, **more):

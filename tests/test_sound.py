@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from basedrum.errors import BasedrumError
-from basedrum.listening import sound
-from basedrum.listening.sound import DRUMS, MAX_NOTES, TAIL_S, render, to_wav
-from basedrum.listening.soundfont import render_soundfont
-from basedrum.midi.building import Part
 from basedrum.music import kit
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
+from basedrum.music.song import Part
+from basedrum.render import sound
+from basedrum.render.sound import DRUMS, MAX_NOTES, TAIL_S, render, to_wav
+from basedrum.render.soundfont import render_soundfont
 
 TPQ = 480
 KICK, SNARE, CLOSED, OPEN = 36, 38, 42, 46

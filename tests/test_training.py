@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from basedrum.checkpoint import load_drummer, load_run
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.errors import ConfigError, DataError, TrainingError
 from basedrum.models.binary import draw_song_noise, spread
@@ -23,6 +22,7 @@ from basedrum.training.loop import pick_device, train
 from basedrum.training.runfolder import RunFolder
 from basedrum.training.step import CriticObjective, draw_dice, follow_itself
 from basedrum.training.trainer import Trainer
+from basedrum.weights import load_drummer, load_run
 
 TINY = [
     "model.width=16", "model.critic_width=16", "train.batch=8", "train.warmup_steps=4", "train.steps=8", "train.critic_first=2",

@@ -47,7 +47,7 @@ def test_everything_that_runs_is_inside_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     packages = {name.split("/")[0] for name in names}
     assert {name for name in packages if not name.endswith(".dist-info")} == {"basedrum"}
-    assert {"basedrum/weights/default.safetensors", "basedrum/weights/feel.safetensors"} <= set(names)
+    assert {"basedrum/pretrained/default.safetensors", "basedrum/pretrained/feel.safetensors"} <= set(names)
     assert {name.removesuffix(".toml").split("/")[-1] for name in names if name.endswith(".toml")} == set(presets())
     assert sum(name.startswith("basedrum/practice_book/") and name.endswith(".txt") for name in names) == len(style_names())
     assert any(name.endswith("LICENSE") for name in names) and any(name.endswith("NOTICE") for name in names)

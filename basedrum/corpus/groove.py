@@ -24,8 +24,8 @@ import numpy as np
 
 from basedrum.errors import BasedrumError, DataError, printable
 from basedrum.midi.reading import parse_song
-from basedrum.midi.tracks import drum_notes
 from basedrum.music import kit
+from basedrum.music.bass_track import drum_notes
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
 from basedrum.music.rolls import DrumRoll

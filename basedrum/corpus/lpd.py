@@ -18,7 +18,7 @@ import numpy as np
 
 from basedrum.corpus.pairs import Pair, Part
 from basedrum.errors import DataError
-from basedrum.midi.tracks import BASS_PROGRAMS, is_bass_name
+from basedrum.music.bass_track import BASS_PROGRAMS, is_bass_name
 from basedrum.music.grid import Grid
 
 if TYPE_CHECKING:

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from basedrum.corpus.stylebook import Style, load_style, style_names
-from basedrum.midi.building import Part, build_midi
+from basedrum.midi.building import build_midi
 from basedrum.music import kit
 from basedrum.music.figures import Chord, bass_notes
 from basedrum.music.grid import Grid, split_bar
 from basedrum.music.notes import Notes
+from basedrum.music.song import Part
 
 TICKS_PER_QUARTER = 480
 TICKS_PER_STEP = TICKS_PER_QUARTER // 4

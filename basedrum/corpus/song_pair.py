@@ -10,7 +10,8 @@ import numpy as np
 
 from basedrum.corpus.pairs import Pair, Part
 from basedrum.errors import MidiError
-from basedrum.midi import reading, tracks
+from basedrum.midi import reading
+from basedrum.music import bass_track
 
 
 def read_pair(data: bytes, name: str) -> Pair:
@@ -26,7 +27,7 @@ def read_pair(data: bytes, name: str) -> Pair:
     for part in score.tracks:
         if part.is_drum:
             drums.append(part)
-        elif part.program in tracks.BASS_PROGRAMS or tracks.is_bass_name(part.name):
+        elif part.program in bass_track.BASS_PROGRAMS or bass_track.is_bass_name(part.name):
             hinted.append(part)
         end = max(end, part.end())
         num_notes += len(part.notes)
@@ -34,7 +35,7 @@ def read_pair(data: bytes, name: str) -> Pair:
         raise MidiError("has no drums")
     if len(hinted) != 1 or len(drums) != 1:
         song = reading.parse_song(clean, name)
-        return Pair(name, song.grid, Part.of(tracks.find_bass(song).notes), Part.of(tracks.drum_notes(song)))
+        return Pair(name, song.grid, Part.of(bass_track.find_bass(song).notes), Part.of(bass_track.drum_notes(song)))
     if num_notes > reading.MAX_NOTES:
         raise MidiError(f"has {num_notes} notes, more than {reading.MAX_NOTES}")
     return Pair(name, reading.grid_of(score, end), _part(hinted[0]), _part(drums[0]))

@@ -6,7 +6,7 @@ song, accents come again bar by bar, and the rest wanders.
 
 Conventions: velocities 1..127; offsets in steps of the grid around its pulse, positive is late. Swing is the grid's, not ours.
 
-Source: `weights/feel.safetensors` is made by `python -m basedrum.training.feel GROOVE.zip` from the Groove MIDI Dataset
+Source: `pretrained/feel.safetensors` is made by `python -m basedrum.training.feel GROOVE.zip` from the Groove MIDI Dataset
 (`corpus.groove`). The dataset's drum module records softly; LOUDNESS bends its velocities to the level that General MIDI
 synthesizers expect.
 """
@@ -19,13 +19,13 @@ from functools import cache
 import numpy as np
 import torch
 
-from basedrum.checkpoint import load_feel
 from basedrum.drummer.accents import lean
 from basedrum.models.feel import DRIFT_STEPS, MIDDLE, OFFSET, PARTS, VELOCITY, FeelNet, step_rows, value_at
 from basedrum.music.grid import STEPS_PER_BEAT, STEPS_PER_MEASURE, Grid
 from basedrum.music.kit import CLOSED_HAT, NUM_VOICES, PERCUSSION
 from basedrum.music.rolls import DrumRoll, active_steps
 from basedrum.threads import one_thread
+from basedrum.weights import load_feel
 
 LOUDNESS = 0.75  # velocity -> 127 * (velocity / 127) ** LOUDNESS: 60 becomes 72, 97 becomes 104
 SOFTEST = 10  # as recorded; softer hits, 1.6 % of the drummers', are lost on most synthesizers

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from basedrum.checkpoint import Drummer, load_drummer
 from basedrum.drummer.guidance import Guided
 from basedrum.drummer.memory import Memory, Recollection
 from basedrum.drummer.ranking import ANSWERS, SILENT_BAR, STRICTNESS, draw_answers
@@ -28,6 +27,7 @@ from basedrum.models.families import perform
 from basedrum.music import kit
 from basedrum.music.grid import MEASURES_PER_PHRASE
 from basedrum.music.rolls import active_steps
+from basedrum.weights import Drummer, load_drummer
 
 PHRASES_AT_ONCE = 64
 

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from basedrum.checkpoint import load_feel
 from basedrum.corpus.groove import Take, around_pulse, read_groove
 from basedrum.drummer.feel import draw_feel, expect
 from basedrum.models.feel import FeelNet
 from basedrum.music.grid import STEPS_PER_MEASURE
 from basedrum.music.kit import NUM_VOICES, VOICES
+from basedrum.weights import load_feel
 
 DRAWS = 8
 

@@ -8,25 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from basedrum.midi.events import END_OF_TRACK, Event, EventFile, meta, to_bytes
 from basedrum.music.grid import DEFAULT_QPM, Grid
 from basedrum.music.notes import Notes
+from basedrum.music.song import Part
 
 DRUM_CHANNEL = 9
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part to write: `name`, General MIDI `program` 0..127, `is_drum` for channel 10, `notes` in ticks."""
-
-    name: str
-    program: int
-    is_drum: bool
-    notes: Notes
 
 
 def build_midi(parts: Sequence[Part], grid: Grid) -> bytes:

@@ -1,7 +1,7 @@
-"""Reading MIDI files from anywhere: through the gate, then symusic, then our own Song.
+"""Reading MIDI files from anywhere: through the gate, then symusic, then our own MidiSong.
 
 The stages stand on their own for those who read many files: `gate` looks at the chunks, `parse_score` lets symusic read the
-events, `parse_song` does both and makes the Song.
+events, `parse_song` does both and makes the MidiSong.
 
 Conventions: ticks are the file's own; symusic splits a track chunk by channel and program, and so do we.
 Limits: any piano roll can be made to ask for gigabytes by 70 bytes, so beats, bars and notes are counted before anything is
@@ -24,6 +24,7 @@ from basedrum.midi import events
 from basedrum.midi.gate import gate, read_bytes
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
+from basedrum.music.song import Song, Track
 
 MAX_BEATS = 20_000
 MAX_BARS = 25_000
@@ -35,44 +36,19 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Track:
-    """The notes of one channel and program of one track chunk.
+class MidiSong(Song):
+    """A MIDI file that passed the gate: the song, and what is needed to write into the same file.
 
     Attributes:
-        index: position in Song.tracks.
-        name: as in the file, not yet printable.
-        program: General MIDI program 0..127.
-        is_drum: whether it sounds on channel 10.
-        notes: sorted by start; never empty.
-    """
-
-    index: int
-    name: str
-    program: int
-    is_drum: bool
-    notes: Notes
-
-
-@dataclass(frozen=True)
-class Song:
-    """A MIDI file that passed the gate.
-
-    Attributes:
-        name: what to call it in messages.
-        grid: its bars and tempo; the bars end after the last note of any track.
-        tracks: those with notes.
         source: the MIDI file's own bytes; of a damaged file the mended ones.
         complaints: what was mended, one line each.
     """
 
-    name: str
-    grid: Grid
-    tracks: tuple[Track, ...]
-    source: bytes
+    source: bytes = b""
     complaints: tuple[str, ...] = ()
 
 
-def read_song(path: str | os.PathLike) -> Song:
+def read_song(path: str | os.PathLike) -> MidiSong:
     """Read a MIDI file; what had to be mended is logged as a warning.
 
     Raises:
@@ -84,8 +60,8 @@ def read_song(path: str | os.PathLike) -> Song:
     return song
 
 
-def parse_song(data: bytes, name: str = "") -> Song:
-    """Read a MIDI file from its bytes, quietly: what was mended stands in `Song.complaints`.
+def parse_song(data: bytes, name: str = "") -> MidiSong:
+    """Read a MIDI file from its bytes, quietly: what was mended stands in `MidiSong.complaints`.
 
     Raises:
         MidiError: it is no MIDI file, or is too large or too damaged, or it has no notes.
@@ -96,7 +72,7 @@ def parse_song(data: bytes, name: str = "") -> Song:
         grid, tracks = _song_of(score, clean)
     except MidiError as error:
         raise MidiError(f"{printable(name) or 'MIDI data'}: {error}") from error.__cause__
-    return Song(name, grid, tracks, clean, (*complaints, *more))
+    return MidiSong(name, grid, tracks, clean, (*complaints, *more))
 
 
 def parse_score(data: bytes) -> tuple[symusic.core.ScoreTick, bytes, tuple[str, ...]]:

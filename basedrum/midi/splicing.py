@@ -17,10 +17,10 @@ import numpy as np
 
 from basedrum.midi.building import DRUM_CHANNEL, rows, separate
 from basedrum.midi.events import END_OF_TRACK, Event, read_events, to_bytes
-from basedrum.midi.reading import Song
 from basedrum.midi.writing import within
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
+from basedrum.music.song import Song
 
 NOTE_ON, NOTE_OFF = 0x90 | DRUM_CHANNEL, 0x80 | DRUM_CHANNEL
 

@@ -14,11 +14,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from basedrum.midi.building import DRUM_CHANNEL, Part, build_midi, microseconds, note_events, rows, separate
+from basedrum.midi.building import DRUM_CHANNEL, build_midi, microseconds, note_events, rows, separate
 from basedrum.midi.events import END_OF_TRACK, Event, meta, read_events, to_bytes
-from basedrum.midi.reading import Song
 from basedrum.music.grid import DEFAULT_QPM, Grid
 from basedrum.music.notes import Notes
+from basedrum.music.song import Part, Song
 
 DRUM_TRACK_NAME = "Drums (basedrum)"
 _REPLACED = {status << 4 | DRUM_CHANNEL for status in (0x8, 0x9, 0xA, 0xC)}  # note off, note on, poly pressure, program

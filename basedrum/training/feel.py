@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from basedrum.checkpoint import save_feel
 from basedrum.corpus.groove import CREDIT, Take, read_groove
 from basedrum.errors import DataError, printable
 from basedrum.models.feel import (
@@ -36,6 +35,7 @@ from basedrum.music.grid import STEPS_PER_MEASURE
 from basedrum.music.kit import NUM_VOICES
 from basedrum.music.rolls import active_steps
 from basedrum.threads import one_thread
+from basedrum.weights import save_feel
 
 FAR_STEPS = 64  # hits farther apart share only what lasts all song
 FEW_HITS, FEW_TAKES = 16, 20  # a voice hit so often in so many takes leans half on what all voices do

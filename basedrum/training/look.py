@@ -76,7 +76,7 @@ class Look:
         }
 
     def _draw(self, hits: np.ndarray, step: int) -> None:
-        from basedrum.listening.picture import draw_phrases
+        from basedrum.render.picture import draw_phrases
 
         bass = self.batch.condition.bass[:PICTURED_PHRASES].numpy() > 0
         pairs = [(BassRoll.from_array(b), DrumRoll.from_kit(d)) for b, d in zip(bass, hits, strict=False)]

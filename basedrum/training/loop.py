@@ -19,13 +19,13 @@ from pathlib import Path
 import torch
 from torch import distributed as dist
 
-from basedrum.checkpoint import load_run, save_drummer, save_run
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.errors import CheckpointError, TrainingError
 from basedrum.files import write_atomic
 from basedrum.training.config import Config
 from basedrum.training.runfolder import RunFolder
 from basedrum.training.trainer import Trainer
+from basedrum.weights import load_run, save_drummer, save_run
 
 
 def pick_device(device: str) -> str:

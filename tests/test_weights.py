@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from basedrum.checkpoint import load_critic, load_drummer, load_run, save_drummer, save_run, shipped
 from basedrum.errors import CheckpointError
 from basedrum.models.config import ModelConfig
 from basedrum.models.families import build_discriminator, build_generator
+from basedrum.weights import load_critic, load_drummer, load_run, save_drummer, save_run, shipped
 
 SMALL = ModelConfig(width=8, critic_width=8, styles=("rock",))
 
@@ -115,14 +115,14 @@ def test_foreign_weights_are_refused(tmp_path):
 
 def resealed(path, change):
     """Rewrite a checkpoint's header as someone who knows the check sum could, to reach the checks behind it."""
-    from basedrum import checkpoint
+    from basedrum import weights
 
     data = path.read_bytes()
     tensors = load(data)
     header = json.loads(json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]["basedrum"])
     header.pop("sha256")
     change(header, tensors)
-    header["sha256"] = checkpoint._digest(header, tensors)
+    header["sha256"] = weights._digest(header, tensors)
     path.write_bytes(save(tensors, {"basedrum": json.dumps(header)}))
 
 

@@ -13,8 +13,8 @@ from types import ModuleType
 import numpy as np
 
 from basedrum.errors import BasedrumError, printable
-from basedrum.listening.sound import CHUNK, RATE_HZ, Playable, num_samples, samples_at
 from basedrum.music.grid import Grid
+from basedrum.render.sound import CHUNK, RATE_HZ, Playable, num_samples, samples_at
 
 DRUM_CHANNEL, DRUM_BANK = 9, 128
 PITCHED_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)

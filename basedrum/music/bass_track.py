@@ -14,8 +14,8 @@ from dataclasses import replace
 import numpy as np
 
 from basedrum.errors import NoBassError, printable
-from basedrum.midi.reading import Song, Track
 from basedrum.music.notes import Notes
+from basedrum.music.song import Song, Track
 
 BASS_PROGRAMS = range(32, 40)
 MIN_NOTES = 4

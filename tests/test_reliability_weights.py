@@ -13,7 +13,7 @@ import torch
 from nursery import Nursery
 from safetensors.torch import load, save
 
-from basedrum import checkpoint
+from basedrum import weights
 
 SMALL = ["model.width=8", "model.critic_width=8", "train.batch=4", "train.warmup_steps=1", "train.steps=1"]
 SECONDS, PEAK_MB = 10, 1000  # a busy machine is allowed for
@@ -67,7 +67,7 @@ def resealed(data, change):
     header = change(header, tensors) or header
     with_sum = header
     if isinstance(header, dict):
-        with_sum = header | {"sha256": checkpoint._digest(header, tensors)}
+        with_sum = header | {"sha256": weights._digest(header, tensors)}
     return save(tensors, {"basedrum": json.dumps(with_sum)})
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from basedrum.errors import ConfigError
-from basedrum.midi.kits import GM, KITS, from_kit, read_kit, to_kit
+from basedrum.midi.note_maps import GM, KITS, from_kit, read_kit, to_kit
 from basedrum.music import kit
 from basedrum.music.notes import Notes
 

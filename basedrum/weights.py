@@ -62,7 +62,7 @@ class Drummer:
 
 def shipped() -> list[str]:
     """Return the names of the drummers that come with the package."""
-    files = resources.files("basedrum.weights").iterdir()
+    files = resources.files("basedrum.pretrained").iterdir()
     return sorted(f.name.removesuffix(".safetensors") for f in files if f.name.endswith(".safetensors") and f.name != FEEL)
 
 
@@ -115,7 +115,7 @@ def load_critic(name_or_path: str | os.PathLike) -> nn.Module:
 
 def save_feel(network: FeelNet, provenance: dict, path: str | os.PathLike | None = None) -> Path:
     """Write the network of the feel, in half precision, to `path` or over the one that ships; return where."""
-    path = Path(str(resources.files("basedrum.weights") / FEEL)) if path is None else Path(path)
+    path = Path(str(resources.files("basedrum.pretrained") / FEEL)) if path is None else Path(path)
     tensors = {k: v.half() for k, v in network.state_dict().items()}
     _write(path, tensors, {"kind": "feel", "config": dataclasses.asdict(network.config), "provenance": provenance})
     return path
@@ -123,7 +123,7 @@ def save_feel(network: FeelNet, provenance: dict, path: str | os.PathLike | None
 
 def load_feel(path: str | os.PathLike | None = None) -> FeelNet:
     """Read the network of the feel that ships, or the one in a file. Raises CheckpointError as `load_drummer` does."""
-    path = Path(str(resources.files("basedrum.weights") / FEEL)) if path is None else Path(path)
+    path = Path(str(resources.files("basedrum.pretrained") / FEEL)) if path is None else Path(path)
     tensors, header = _read(path, "feel")
     try:
         config = FeelConfig(**header["config"])
@@ -150,7 +150,7 @@ def load_run(path: str | os.PathLike) -> dict:
 
 def _find(name: str) -> Path:
     if name in shipped():
-        return Path(str(resources.files("basedrum.weights") / f"{name}.safetensors"))
+        return Path(str(resources.files("basedrum.pretrained") / f"{name}.safetensors"))
     if not Path(name).exists():
         raise CheckpointError(f"model {printable(name)}: not found, use a file of weights or one of {', '.join(shipped())}")
     return Path(name)
