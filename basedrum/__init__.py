@@ -3,7 +3,8 @@
     drummer = basedrum.Drummer()
     drummer.play("bass.mid", seed=1).write("song.mid")
 
-Importing the package imports nothing heavy: `Drummer` and `generate` are fetched when they are first asked for.
+Importing the package imports nothing heavy: `Drummer` and `generate` are fetched when they are first asked
+for.
 """
 
 from __future__ import annotations

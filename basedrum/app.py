@@ -1,4 +1,5 @@
-"""The verbs of basedrum, with paths: generate, prepare, train, evaluate. What the command line and notebooks call.
+"""The verbs of basedrum, with paths: generate, prepare, train, evaluate. What the command line and notebooks
+call.
 
 Nothing heavy is imported before a verb needs it, so that the command line answers at once.
 """
@@ -55,21 +56,25 @@ def generate(
     """Write drums for each MIDI file of `inputs`; return what was written, and why the others were not.
 
     Args:
-        output: a .mid file, or a folder (made if it is missing) for `NAME.drums.mid` of each input. Without it the file goes
-            beside the input. An input is never overwritten.
-        candidates: how many answers to write, with seeds seed, seed + 1, ...: `NAME.1.mid`, `NAME.2.mid` ..., the best
-            first where the drummer can tell (`PlayedSong.score`), else in the order of their seeds.
+        output: a .mid file, or a folder (made if it is missing) for `NAME.drums.mid` of each input. Without
+            it the file goes beside the input. An input is never overwritten.
+        candidates: how many answers to write, with seeds seed, seed + 1, ...: `NAME.1.mid`, `NAME.2.mid` ...,
+            the best first where the drummer can tell (`PlayedSong.score`), else in the order of their seeds.
         drums_only: write the drums alone, without the song; keep_drums: keep the drums the song already has.
         png: draw `png_bars` bars of each answer (1 to 32), as NAME.png; `picture` is its old name.
-        wav: let each answer be heard, bass and drums, as NAME.wav; soundfont: the same with the instruments of this file.
+        wav: let each answer be heard, bass and drums, as NAME.wav; soundfont: the same with the instruments
+            of this file.
         playing: the other options of `Drummer.play`.
 
     Raises:
-        ConfigError: an option out of its range. CheckpointError: the model cannot be used. BasedrumError: outputs that
-            cannot be: one that is an input, two that are one, a name without .mid. Nothing was written then.
+        ConfigError: an option out of its range. CheckpointError: the model cannot be used. BasedrumError:
+            outputs that cannot be: one that is an input, two that are one, a name without .mid. Nothing was
+                written then.
     """
     if not 1 <= candidates <= MAX_CANDIDATES:
-        raise ConfigError(f"candidates {candidates}: out of range, give a whole number from 1 to {MAX_CANDIDATES}")
+        raise ConfigError(
+            f"candidates {candidates}: out of range, give a whole number from 1 to {MAX_CANDIDATES}"
+        )
     if not 1 <= png_bars <= MAX_PNG_BARS:
         raise ConfigError(f"png bars {png_bars}: out of range, give a whole number from 1 to {MAX_PNG_BARS}")
     if keep_drums and playing.get("bars") is not None:
@@ -116,7 +121,9 @@ def styles(model: str | os.PathLike = "default") -> tuple[str, ...]:
     return Drummer(model).styles
 
 
-def output_paths(sources: list[Path], output: str | os.PathLike | None, candidates: int = 1) -> list[list[Path]]:
+def output_paths(
+    sources: list[Path], output: str | os.PathLike | None, candidates: int = 1
+) -> list[list[Path]]:
     """Return the files to write for each input; see `generate`.
 
     Raises:
@@ -129,12 +136,18 @@ def output_paths(sources: list[Path], output: str | os.PathLike | None, candidat
         if is_folder and path.exists() and not path.is_dir():
             raise BasedrumError(f"{printable(path)}: is a file, name a folder for the drums of several songs")
         if not is_folder and path.suffix.lower() not in (".mid", ".midi"):
-            raise BasedrumError(f"{printable(path)}: is neither a .mid file nor a folder that exists, name one of them")
+            raise BasedrumError(
+                f"{printable(path)}: is neither a .mid file nor a folder that exists, name one of them"
+            )
         folder, name = (path, None) if is_folder else (path.parent, path)
     targets, taken = [], {os.path.realpath(source): source for source in sources}
     for source in sources:
         one = name or (folder or source.parent) / f"{source.stem}.drums.mid"
-        numbered = [one.with_name(f"{one.stem}.{i + 1}{one.suffix}") for i in range(candidates)] if candidates > 1 else [one]
+        numbered = (
+            [one.with_name(f"{one.stem}.{i + 1}{one.suffix}") for i in range(candidates)]
+            if candidates > 1
+            else [one]
+        )
         for target in numbered:
             other = taken.setdefault(os.path.realpath(target), target)
             if other is not target:
@@ -148,7 +161,9 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BasedrumError(f"{printable(folder)}: cannot be made: {error.strerror}, choose another place") from error
+        raise BasedrumError(
+            f"{printable(folder)}: cannot be made: {error.strerror}, choose another place"
+        ) from error
 
 
 def prepare(sources: Sequence[str | os.PathLike], output: str | os.PathLike, **options) -> PrepareReport:
@@ -162,8 +177,11 @@ def prepare(sources: Sequence[str | os.PathLike], output: str | os.PathLike, **o
     return collect.prepare(sources, output, **options)
 
 
-def prepare_practice(folder: str | os.PathLike, *, count: int = PRACTICE_SONGS, seed: int = 0, progress: bool = True) -> Path:
-    """Write the practice songs to `folder`/songs, prepare them in `folder`/data unless that is done, and return the latter."""
+def prepare_practice(
+    folder: str | os.PathLike, *, count: int = PRACTICE_SONGS, seed: int = 0, progress: bool = True
+) -> Path:
+    """Write the practice songs to `folder`/songs, prepare them in `folder`/data unless that is done, and
+    return the latter."""
     from basedrum.corpus.phrases import PhraseDataset
     from basedrum.corpus.practice import practice_songs
     from basedrum.files import write_atomic
@@ -206,7 +224,8 @@ def train(
         on_start: told the resolved config and the data before the first step.
 
     Raises:
-        ConfigError, DataError, CheckpointError, TrainingError. KeyboardInterrupt: a signal stopped it; it was saved.
+        ConfigError, DataError, CheckpointError, TrainingError. KeyboardInterrupt: a signal stopped it; it was
+        saved.
     """
     from basedrum.training.config import load_config
     from basedrum.training.runfolder import RunFolder
@@ -217,7 +236,9 @@ def train(
     is_alone = "RANK" not in os.environ
     if not is_alone and data is None:
         raise ConfigError("torchrun: the practice songs are not prepared, name prepared songs with --data")
-    with folder.lock() if is_alone else contextlib.nullcontext():  # a folder in use is refused before torch is imported
+    with (
+        folder.lock() if is_alone else contextlib.nullcontext()
+    ):  # a folder in use is refused before torch is imported
         return _train(config, folder, data, preset, settings, resume, device, progress, on_start)
 
 
@@ -225,7 +246,9 @@ def _train(config, folder, data, preset, settings, resume, device, progress, on_
     from basedrum import __version__
     from basedrum.corpus.phrases import PhraseDataset
 
-    dataset = PhraseDataset.open(prepare_practice(folder.practice, progress=progress) if data is None else data)
+    dataset = PhraseDataset.open(
+        prepare_practice(folder.practice, progress=progress) if data is None else data
+    )
     if not config.model.styles:
         config = replace(config, model=replace(config.model, styles=tuple(dataset.styles)))
 
@@ -256,12 +279,13 @@ def evaluate(
     progress: bool = True,
     **options,
 ) -> Report:
-    """Measure drummers on held-out songs beside real drums and simple rivals; write OUTPUT.json, .txt, .md and .png.
+    """Measure drummers on held-out songs beside real drums and simple rivals; write OUTPUT.json, .txt, .md
+    and .png.
 
     Args:
         data: what `prepare` wrote; by default the practice songs, prepared in the folder practice-data.
-        beside: the JSON of an earlier report on the same phrases; these drummers are added to those of that report, which
-            are not measured again.
+        beside: the JSON of an earlier report on the same phrases; these drummers are added to those of that
+            report, which are not measured again.
         options: split, seed, limit, quick, previous, on_progress of `basedrum.evaluation.evaluate.evaluate`.
 
     Raises:
@@ -283,7 +307,9 @@ def evaluate(
         except (DataError, ValueError) as error:
             raise DataError(f"{printable(beside)}: {error}") from error
     drummers = [RunDrummer(load_phrase_model(os.fspath(model))) for model in models]
-    dataset = PhraseDataset.open(prepare_practice("practice-data", progress=progress) if data is None else data)
+    dataset = PhraseDataset.open(
+        prepare_practice("practice-data", progress=progress) if data is None else data
+    )
     report = measure(drummers, dataset, earlier=earlier, **options)
     _make_folder(Path(output).parent)
     write_atomic(f"{os.fspath(output)}.json", report.to_json().encode())

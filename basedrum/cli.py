@@ -1,7 +1,7 @@
 """The command line: parse, call one verb of `app`, print. Nothing heavy is imported here.
 
-Exit status: 0 done; 2 the user's file, option or disk is at fault, one line on stderr; 130 or 143 stopped by a signal;
-1 a bug of ours, one line on stderr, the traceback with --debug.
+Exit status: 0 done; 2 the user's file, option or disk is at fault, one line on stderr; 130 or 143 stopped by
+a signal; 1 a bug of ours, one line on stderr, the traceback with --debug.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a name outside the terminal's alphabet is no failure
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a name outside the terminal's alphabet is no failure
     debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
     with _sigterm_unwinds():
         try:
@@ -39,10 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if isinstance(error, BasedrumError):
                 return _complain(str(error), AT_FAULT)
             if isinstance(error, MemoryError):
-                return _complain("out of memory: the song or the model is too large for this machine", AT_FAULT)
+                return _complain(
+                    "out of memory: the song or the model is too large for this machine", AT_FAULT
+                )
             if isinstance(error, OSError):
                 where = f"{printable(error.filename)}: " if error.filename else ""
-                return _complain(f"{where}{error.strerror or printable(error)}, check the file and the disk", AT_FAULT)
+                return _complain(
+                    f"{where}{error.strerror or printable(error)}, check the file and the disk", AT_FAULT
+                )
             what = printable(f"{type(error).__name__}: {error}")
             return _complain(f"{what}: this is a bug of basedrum, run again with --debug to see where", BUG)
 
@@ -179,7 +185,9 @@ def _train(options: argparse.Namespace) -> int:
         on_start=_tell_config,
     )
     if os.environ.get("RANK", "0") == "0":  # under torchrun one process speaks
-        say(f"drummer written to {printable(weights)}, play it with: basedrum generate IN.mid --model {printable(weights)}")
+        say(
+            f"drummer written to {printable(weights)}, play it with: basedrum generate IN.mid --model {printable(weights)}"
+        )
     return DONE
 
 
@@ -217,4 +225,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     return DONE
 
 
-VERBS = {"generate": _generate, "styles": _styles, "prepare": _prepare, "train": _train, "evaluate": _evaluate}
+VERBS = {
+    "generate": _generate,
+    "styles": _styles,
+    "prepare": _prepare,
+    "train": _train,
+    "evaluate": _evaluate,
+}

@@ -23,7 +23,8 @@ def write_atomic(path: str | os.PathLike, data: bytes | memoryview) -> None:
     """Write `data` to `path`; on any failure an existing file at `path` stays as it was.
 
     Raises:
-        BasedrumError: the folder is missing or not writable, the disk is full, `path` is a folder, a device or a pipe.
+        BasedrumError: the folder is missing or not writable, the disk is full, `path` is a folder, a device
+        or a pipe.
     """
     shown, temporary = printable(path), None
     try:
@@ -44,7 +45,9 @@ def write_atomic(path: str | os.PathLike, data: bytes | memoryview) -> None:
         temporary = None
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
         reason = getattr(error, "strerror", None) or error
-        raise BasedrumError(f"{shown}: cannot be written: {reason}, choose another place or free some space") from error
+        raise BasedrumError(
+            f"{shown}: cannot be written: {reason}, choose another place or free some space"
+        ) from error
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
@@ -63,7 +66,8 @@ def sweep(folder: str | os.PathLike, names: str) -> None:
 
 
 def take_lock(path: str | os.PathLike) -> BinaryIO:
-    """Return the open lock file `path`, made where it is missing: until it is closed no other process gets it.
+    """Return the open lock file `path`, made where it is missing: until it is closed no other process gets
+    it.
 
     Raises:
         BlockingIOError: another process holds it.

@@ -62,7 +62,9 @@ def _swing(text: str) -> float | None:
 
 def _generate_options(verbs) -> None:
     parser = _verb(verbs, "generate", "Write drums for the bass line of MIDI files.")
-    parser.add_argument("inputs", nargs="+", metavar="IN.mid", help="a song with a bass line; several make a batch")
+    parser.add_argument(
+        "inputs", nargs="+", metavar="IN.mid", help="a song with a bass line; several make a batch"
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -70,7 +72,11 @@ def _generate_options(verbs) -> None:
         help="a .mid file, or a folder for IN.drums.mid of each input (default: IN.drums.mid beside the input)",
     )
     parser.add_argument(
-        "--seed", type=_number(int, 0, 2**63 - 1), default=0, metavar="N", help="same seed, same drums (default: 0)"
+        "--seed",
+        type=_number(int, 0, 2**63 - 1),
+        default=0,
+        metavar="N",
+        help="same seed, same drums (default: 0)",
     )
     parser.add_argument(
         "--candidates",
@@ -80,7 +86,9 @@ def _generate_options(verbs) -> None:
         help="write N answers with the next N seeds, OUT.1.mid, the one its ranker finds most real, to OUT.N.mid (1 to 64, "
         "default: 1)",
     )
-    parser.add_argument("--model", default="default", metavar="NAME|PATH", help="a drummer that ships, or a checkpoint file")
+    parser.add_argument(
+        "--model", default="default", metavar="NAME|PATH", help="a drummer that ships, or a checkpoint file"
+    )
     parser.add_argument(
         "--lookahead",
         action="store_const",
@@ -89,7 +97,9 @@ def _generate_options(verbs) -> None:
         help="the drummer that knows the bass of the four bars before alone, as one who plays live (as --model lookahead)",
     )
     parser.add_argument(
-        "--bass-track", metavar="T", help="number (from 1) or part of the name of the bass track (default: find it)"
+        "--bass-track",
+        metavar="T",
+        help="number (from 1) or part of the name of the bass track (default: find it)",
     )
     parser.add_argument("--style", metavar="S", help="a style the drummer knows (default: it decides)")
     parser.add_argument(
@@ -148,7 +158,9 @@ def _generate_options(verbs) -> None:
         "ssd5 (Steven Slate Drums 5), or a TOML or JSON file of voice = note (default: gm)",
     )
     parser.add_argument("--drums-only", action="store_true", help="write the drums alone, without the song")
-    parser.add_argument("--keep-drums", action="store_true", help="keep the song's own drums beside the new ones")
+    parser.add_argument(
+        "--keep-drums", action="store_true", help="keep the song's own drums beside the new ones"
+    )
     parser.add_argument("--png", action="store_true", help="draw bass and drums of each answer, OUT.png")
     parser.add_argument("--picture", dest="png", action="store_true", help=argparse.SUPPRESS)  # its old name
     parser.add_argument(
@@ -158,8 +170,14 @@ def _generate_options(verbs) -> None:
         metavar="N",
         help="how many bars to draw, from the first that sounds or is played anew (1 to 32, default: 8)",
     )
-    parser.add_argument("--wav", action="store_true", help="hear each answer, bass and drums, OUT.wav (20 minutes at most)")
-    parser.add_argument("--soundfont", metavar="FILE", help="the same with the instruments of an .sf2 file, through FluidSynth")
+    parser.add_argument(
+        "--wav", action="store_true", help="hear each answer, bass and drums, OUT.wav (20 minutes at most)"
+    )
+    parser.add_argument(
+        "--soundfont",
+        metavar="FILE",
+        help="the same with the instruments of an .sf2 file, through FluidSynth",
+    )
 
 
 def _bars(text: str) -> tuple[int | None, int | None]:
@@ -176,20 +194,34 @@ def _bars(text: str) -> tuple[int | None, int | None]:
 
 def _styles_options(verbs) -> None:
     parser = _verb(verbs, "styles", "List the styles a drummer can be asked for, one a line.")
-    parser.add_argument("--model", default="default", metavar="NAME|PATH", help="a drummer that ships, or a checkpoint file")
+    parser.add_argument(
+        "--model", default="default", metavar="NAME|PATH", help="a drummer that ships, or a checkpoint file"
+    )
 
 
 def _prepare_options(verbs) -> None:
     parser = _verb(verbs, "prepare", "Turn songs with bass and drums into data to train on.")
     parser.add_argument(
-        "sources", nargs="+", metavar="SOURCE", help="folders, MIDI files, LPD .npz files, .zip or .tar(.gz, .xz) archives"
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="folders, MIDI files, LPD .npz files, .zip or .tar(.gz, .xz) archives",
     )
     parser.add_argument("-o", "--output", required=True, metavar="DATA", help="the folder to write")
     parser.add_argument(
-        "--songs", metavar="CSV", help="labels by file name (column id or path): split, style, source, genre, group"
+        "--songs",
+        metavar="CSV",
+        help="labels by file name (column id or path): split, style, source, genre, group",
     )
-    parser.add_argument("--seed", type=_number(int, 0, 2**63 - 1), default=0, metavar="N", help="of the split (default: 0)")
-    parser.add_argument("--workers", type=_number(int, 1, 1024), metavar="N", help="processes, 1 to 1024 (default: one a core)")
+    parser.add_argument(
+        "--seed", type=_number(int, 0, 2**63 - 1), default=0, metavar="N", help="of the split (default: 0)"
+    )
+    parser.add_argument(
+        "--workers",
+        type=_number(int, 1, 1024),
+        metavar="N",
+        help="processes, 1 to 1024 (default: one a core)",
+    )
     parser.add_argument(
         "--cap",
         action="append",
@@ -208,8 +240,12 @@ def _share(text: str) -> tuple[str, float]:
 
 
 def _train_options(verbs) -> None:
-    parser = _verb(verbs, "train", "Train a drummer; without --data on our own practice songs, offline, in minutes.")
-    parser.add_argument("--data", metavar="DATA", help="a folder that `basedrum prepare` wrote (default: the practice songs)")
+    parser = _verb(
+        verbs, "train", "Train a drummer; without --data on our own practice songs, offline, in minutes."
+    )
+    parser.add_argument(
+        "--data", metavar="DATA", help="a folder that `basedrum prepare` wrote (default: the practice songs)"
+    )
     parser.add_argument("-o", "--output", metavar="RUN", help="the folder of the run (default: runs/PRESET)")
     parser.add_argument(
         "--preset",
@@ -225,29 +261,56 @@ def _train_options(verbs) -> None:
         metavar="KEY=VALUE",
         help="change one value of the preset, for example train.steps=500 or model.lookahead=1; may be repeated",
     )
-    parser.add_argument("--seed", type=_number(int, 0, 2**31 - 1), metavar="N", help="the same as --set train.seed=N")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in the folder, exactly where it stopped")
-    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument(
+        "--seed", type=_number(int, 0, 2**31 - 1), metavar="N", help="the same as --set train.seed=N"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the run in the folder, exactly where it stopped"
+    )
+    parser.add_argument(
+        "--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: auto)"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def _evaluate_options(verbs) -> None:
     parser = _verb(verbs, "evaluate", "Measure drummers beside real drums and simple rivals.")
     parser.add_argument(
-        "--model", action="append", metavar="NAME|PATH", help="a drummer that ships, or a checkpoint; may be repeated"
+        "--model",
+        action="append",
+        metavar="NAME|PATH",
+        help="a drummer that ships, or a checkpoint; may be repeated",
     )
     parser.add_argument(
-        "--data", metavar="DATA", help="a folder that `basedrum prepare` wrote (default: the practice songs, in practice-data)"
+        "--data",
+        metavar="DATA",
+        help="a folder that `basedrum prepare` wrote (default: the practice songs, in practice-data)",
     )
     parser.add_argument(
-        "-o", "--output", default="report", metavar="OUT", help="OUT.json, .txt, .md and .png are written (default: report)"
+        "-o",
+        "--output",
+        default="report",
+        metavar="OUT",
+        help="OUT.json, .txt, .md and .png are written (default: report)",
     )
     parser.add_argument(
-        "--split", choices=("valid", "test", "train"), default="valid", help="which songs to measure on (default: valid)"
+        "--split",
+        choices=("valid", "test", "train"),
+        default="valid",
+        help="which songs to measure on (default: valid)",
     )
-    parser.add_argument("--limit", type=_number(int, 8, 10**9), metavar="N", help="at most N phrases, 8 or more (default: all)")
     parser.add_argument(
-        "--seed", type=_number(int, 0, 2**31 - 1), default=0, metavar="N", help="of noise, draws and judges (default: 0)"
+        "--limit",
+        type=_number(int, 8, 10**9),
+        metavar="N",
+        help="at most N phrases, 8 or more (default: all)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=_number(int, 0, 2**31 - 1),
+        default=0,
+        metavar="N",
+        help="of noise, draws and judges (default: 0)",
     )
     parser.add_argument(
         "--previous",

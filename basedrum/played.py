@@ -27,7 +27,8 @@ class PlayedSong:
         song: the song as read; bass: the track the drummer listened to.
         drums: the drums of the whole song, (measures * 16, 72); seed: what they were played with.
         kit: the note map they are written with, and that of the drums the song had; None is General MIDI.
-        bars: the first and last bar, from 0, that were played anew while the others kept their drums; None: all.
+        bars: the first and last bar, from 0, that were played anew while the others kept their drums; None:
+            all.
         grid: the song's bars and beats as the drums are laid on them, swung beats bent; None: `song.grid`.
         score: how real a judge found them, more is better; None where none was asked.
     """
@@ -71,9 +72,11 @@ class PlayedSong:
         return type(new).join([new[ours], old[~theirs]])
 
     def to_midi(self, *, drums_only: bool = False, keep_drums: bool = False) -> bytes:
-        """Return a MIDI file: the song with these drums instead of its own (or beside them), or the drums alone.
+        """Return a MIDI file: the song with these drums instead of its own (or beside them), or the drums
+        alone.
 
-        Where only some bars were played anew, the notes of the others are those of the song (see `midi.splicing`).
+        Where only some bars were played anew, the notes of the others are those of the song (see
+        `midi.splicing`).
         """
         from basedrum.midi.note_maps import to_kit
         from basedrum.midi.splicing import song_with_new_bars
@@ -82,7 +85,9 @@ class PlayedSong:
 
         notes = to_kit(self._new_notes, self.kit)
         if drums_only:
-            return drums_alone(notes if self.bars is None else self._spliced(drum_notes(self.song), notes), self.song.grid)
+            return drums_alone(
+                notes if self.bars is None else self._spliced(drum_notes(self.song), notes), self.song.grid
+            )
         if self.bars is not None:
             return song_with_new_bars(self.song, notes, *self.bars, self.grid)
         return song_with_drums(self.song, notes, keep_drums)
@@ -140,8 +145,9 @@ class PlayedSong:
     ) -> tuple[np.ndarray, int]:
         """Return what it sounds like, (n, 2) float32 in -1..1, and its rate in Hz.
 
-        Bass and drums; with `drums_only` no bass, with `keep_drums` the song's own drums as well, with `whole_song` every part.
-        The instruments are our own, or those of `soundfont` where FluidSynth is installed.
+        Bass and drums; with `drums_only` no bass, with `keep_drums` the song's own drums as well, with
+        `whole_song` every part. The instruments are our own, or those of `soundfont` where FluidSynth is
+        installed.
 
         Raises:
             BasedrumError: longer than 20 minutes, a soundfont that cannot be used.

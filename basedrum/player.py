@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from basedrum.music.rolls import DrumRoll
     from basedrum.music.song import Song
 
-MAX_MEASURES = 1_750  # of 12,000 songs of several collections the longest had 1,656; a bar takes over two milliseconds
+MAX_MEASURES = (
+    1_750  # of 12,000 songs of several collections the longest had 1,656; a bar takes over two milliseconds
+)
 MAX_SEED = 2**63 - 1
 RESTS = ("play", "rest")
 
@@ -74,18 +76,23 @@ class Drummer:
             temperature: 0 the most typical answer, the same hits for every seed; 1 as learned; above 1 wild.
             density: hits per bar to aim at; None leaves it to the drummer.
             style: one of `styles`; None leaves it to the drummer.
-            fills: 0 none, the groove goes on where phrases end; 1 as learned; 2 one at the end of every phrase of four bars.
-            humanize: 0 flat and on the grid .. 1 the full spread in loudness and time of the human drummers measured.
-            kit: the notes the drums are written on: "gm", a plug-in's ("ad2", "ezd3", "sd3", "ssd5"), or a TOML or JSON
-                file of voice = note.
-            bars: play only these anew, first and last (from 1, both included; None: to the song's end) of a song that has
-                drums already, in the same kit; those of the other bars stay as they are, and the new ones go on from them.
-            rests: where only the bass rests, "play" goes on, hearing the last four bars of it (in an intro the four to come),
-                "rest" rests as well. Where the whole band rests the drummer always does.
-            swing: long to short of the drums' eighths, 1 straight to 3; None swings as the bass does, section by section.
+            fills: 0 none, the groove goes on where phrases end; 1 as learned; 2 one at the end of every
+                phrase of four bars.
+            humanize: 0 flat and on the grid .. 1 the full spread in loudness and time of the human drummers
+                measured.
+            kit: the notes the drums are written on: "gm", a plug-in's ("ad2", "ezd3", "sd3", "ssd5"), or a
+                TOML or JSON file of voice = note.
+            bars: play only these anew, first and last (from 1, both included; None: to the song's end) of a
+                song that has drums already, in the same kit; those of the other bars stay as they are, and
+                the new ones go on from them.
+            rests: where only the bass rests, "play" goes on, hearing the last four bars of it (in an intro
+                the four to come), "rest" rests as well. Where the whole band rests the drummer always does.
+            swing: long to short of the drums' eighths, 1 straight to 3; None swings as the bass does, section
+                by section.
 
         Raises:
-            MidiError: the file cannot be read, no bass is found in it (NoBassError), it has no such bars or no drums to keep.
+            MidiError: the file cannot be read, no bass is found in it (NoBassError), it has no such bars or
+            no drums to keep.
             ConfigError: an option out of its range, an unknown style or kit.
         """
         import numpy as np
@@ -113,7 +120,9 @@ class Drummer:
         if isinstance(song, str | os.PathLike):
             song = read_song(song)
         if song.grid.num_measures > MAX_MEASURES:
-            raise MidiError(f"{printable(song.name)}: has more than {MAX_MEASURES} bars, give a MIDI file of one song")
+            raise MidiError(
+                f"{printable(song.name)}: has more than {MAX_MEASURES} bars, give a MIDI file of one song"
+            )
         bass = find_bass(song, bass_track)
         pitched = [track.notes for track in song.tracks if not track.is_drum]
         heard_grid, grid = lay_song(bass.notes, Notes.join(pitched), song.grid, swing)
@@ -129,7 +138,9 @@ class Drummer:
             else:
                 measures = np.flatnonzero((span[0] <= grid.bars) & (grid.bars <= span[1]))
                 first, last = int(measures[0]), int(measures[-1])
-                hits = redo_song(player, heard, grid, sounding, old.to_kit(), first, last, self.model.lookahead, start)
+                hits = redo_song(
+                    player, heard, grid, sounding, old.to_kit(), first, last, self.model.lookahead, start
+                )
         drums = with_feel(hits, grid, seed, humanize, style, bass_accents(bass.notes, grid))
         if span is not None:
             steps = slice(first * STEPS_PER_MEASURE, (last + 1) * STEPS_PER_MEASURE)
@@ -138,7 +149,13 @@ class Drummer:
 
 
 def _check(
-    seed: int, temperature: float, density: float | None, fills: float, humanize: float, swing: float | None, rests: str
+    seed: int,
+    temperature: float,
+    density: float | None,
+    fills: float,
+    humanize: float,
+    swing: float | None,
+    rests: str,
 ) -> None:
     """Raise ConfigError where an option of `Drummer.play` is out of its range."""
     if not 0 <= seed <= MAX_SEED:
@@ -152,19 +169,26 @@ def _check(
     if not 0 <= humanize <= 1:
         raise ConfigError(f"humanize {humanize:g}: out of range, give a number from 0 to 1")
     if swing is not None and not 1 <= swing <= 3:
-        raise ConfigError(f"swing {swing:g}: out of range, give long to short from 1 (straight) to 3, or None")
+        raise ConfigError(
+            f"swing {swing:g}: out of range, give long to short from 1 (straight) to 3, or None"
+        )
     if rests not in RESTS:
         raise ConfigError(f"rests {printable(rests)}: unknown, give one of {', '.join(RESTS)}")
 
 
 def _span(bars: tuple[int | None, int | None], song: Song) -> tuple[int, int]:
-    """Return the first and last bar, from 0. Raises ConfigError for what is no range, MidiError where the song is shorter."""
+    """Return the first and last bar, from 0. Raises ConfigError for what is no range, MidiError where the
+    song is shorter."""
     first, last = bars
     num_bars = int(song.grid.bars[-1]) + 1
     if (first is not None and first < 1) or (last is not None and last < (first or 1)):
-        raise ConfigError(f"bars {_said(first)}:{_said(last)}: is no range, give the first and last bar, counted from 1")
+        raise ConfigError(
+            f"bars {_said(first)}:{_said(last)}: is no range, give the first and last bar, counted from 1"
+        )
     if max(first or 1, last or 1) > num_bars:
-        raise MidiError(f"{printable(song.name)}: bars {_said(first)}:{_said(last)}: it has {num_bars}, choose among them")
+        raise MidiError(
+            f"{printable(song.name)}: bars {_said(first)}:{_said(last)}: it has {num_bars}, choose among them"
+        )
     return (first or 1) - 1, (last or num_bars) - 1
 
 
@@ -180,5 +204,7 @@ def _drums_of(song: Song, grid: Grid, kit_map: KitMap) -> DrumRoll:
 
     notes = from_kit(drum_notes(song), kit_map)
     if not len(notes):
-        raise MidiError(f"{printable(song.name)}: has no drums to keep, give the song with its drums, or leave --bars out")
+        raise MidiError(
+            f"{printable(song.name)}: has no drums to keep, give the song with its drums, or leave --bars out"
+        )
     return DrumRoll.from_notes(notes, grid)

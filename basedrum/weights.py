@@ -1,8 +1,8 @@
 """The only place where weights are read or written.
 
-A checkpoint is one safetensors file: tensors by name, and in its header one JSON text with everything else (kind, config,
-grid, kit, provenance, check sum). Two kinds: a *drummer* holds what generating needs (and the critic), a *run* all that a
-training needs to go on. Nothing is ever unpickled.
+A checkpoint is one safetensors file: tensors by name, and in its header one JSON text with everything else
+(kind, config, grid, kit, provenance, check sum). Two kinds: a *drummer* holds what generating needs (and the
+critic), a *run* all that a training needs to go on. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -46,10 +46,11 @@ GRID = {
 
 @dataclass(frozen=True)
 class Drummer:
-    """A generator ready to be sampled, and what its file says of it (`provenance`: data, rights, command, figures).
+    """A generator ready to be sampled, and what its file says of it (`provenance`: data, rights, command,
+    figures).
 
-    `ranker` is the discriminator, where it learned to weigh the generator's answers (`basedrum.training.ranking`); `planner`
-    says which bars are to be repeated, where the drummer has one.
+    `ranker` is the discriminator, where it learned to weigh the generator's answers
+    (`basedrum.training.ranking`); `planner` says which bars are to be repeated, where the drummer has one.
     """
 
     name: str
@@ -63,7 +64,11 @@ class Drummer:
 def shipped() -> list[str]:
     """Return the names of the drummers that come with the package."""
     files = resources.files("basedrum.pretrained").iterdir()
-    return sorted(f.name.removesuffix(".safetensors") for f in files if f.name.endswith(".safetensors") and f.name != FEEL)
+    return sorted(
+        f.name.removesuffix(".safetensors")
+        for f in files
+        if f.name.endswith(".safetensors") and f.name != FEEL
+    )
 
 
 def save_drummer(
@@ -75,7 +80,8 @@ def save_drummer(
     ranks: bool = False,
     planner: nn.Module | None = None,
 ) -> None:
-    """Write a release file: the generator (the averaged one), critic and planner if given, config, grid, kit, provenance.
+    """Write a release file: the generator (the averaged one), critic and planner if given, config, grid, kit,
+    provenance.
 
     `ranks` says that the critic learned to rank answers, and is to do so.
     Weights are stored in half precision: no figure of an evaluation moves, and the file is half as large.
@@ -87,7 +93,12 @@ def save_drummer(
         tensors |= {f"planner.{k}": v for k, v in planner.state_dict().items()}
     tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
     config = dataclasses.asdict(generator.config)
-    header = {"kind": "drummer", "config": config, "provenance": provenance, "ranks": ranks and critic is not None}
+    header = {
+        "kind": "drummer",
+        "config": config,
+        "provenance": provenance,
+        "ranks": ranks and critic is not None,
+    }
     _write(path, tensors, header)
 
 
@@ -101,28 +112,39 @@ def load_drummer(name_or_path: str | os.PathLike = "default") -> Drummer:
     tensors, header = _read(_find(name), "drummer")
     config = _config_of(header, name)
     generator = _filled(build_generator, config, tensors, "generator.", name)
-    ranker = _filled(build_discriminator, config, tensors, "critic.", name).eval() if header.get("ranks") is True else None
+    ranker = (
+        _filled(build_discriminator, config, tensors, "critic.", name).eval()
+        if header.get("ranks") is True
+        else None
+    )
     planner = _filled(Planner, config, tensors, "planner.", name).eval() if config.plans else None
     return Drummer(name, generator.eval(), config, header.get("provenance", {}), ranker, planner)
 
 
 def load_critic(name_or_path: str | os.PathLike) -> nn.Module:
-    """Rebuild the critic that a release file holds. Raises CheckpointError as `load_drummer` does, or if there is none."""
+    """Rebuild the critic that a release file holds. Raises CheckpointError as `load_drummer` does, or if
+    there is none."""
     name = os.fspath(name_or_path)
     tensors, header = _read(_find(name), "drummer")
     return _filled(build_discriminator, _config_of(header, name), tensors, "critic.", name).eval()
 
 
 def save_feel(network: FeelNet, provenance: dict, path: str | os.PathLike | None = None) -> Path:
-    """Write the network of the feel, in half precision, to `path` or over the one that ships; return where."""
+    """Write the network of the feel, in half precision, to `path` or over the one that ships; return
+    where."""
     path = Path(str(resources.files("basedrum.pretrained") / FEEL)) if path is None else Path(path)
     tensors = {k: v.half() for k, v in network.state_dict().items()}
-    _write(path, tensors, {"kind": "feel", "config": dataclasses.asdict(network.config), "provenance": provenance})
+    _write(
+        path,
+        tensors,
+        {"kind": "feel", "config": dataclasses.asdict(network.config), "provenance": provenance},
+    )
     return path
 
 
 def load_feel(path: str | os.PathLike | None = None) -> FeelNet:
-    """Read the network of the feel that ships, or the one in a file. Raises CheckpointError as `load_drummer` does."""
+    """Read the network of the feel that ships, or the one in a file. Raises CheckpointError as `load_drummer`
+    does."""
     path = Path(str(resources.files("basedrum.pretrained") / FEEL)) if path is None else Path(path)
     tensors, header = _read(path, "feel")
     try:
@@ -133,7 +155,8 @@ def load_feel(path: str | os.PathLike | None = None) -> FeelNet:
 
 
 def save_run(path: str | os.PathLike, state: dict) -> None:
-    """Write a training's whole state: nested dicts and lists of tensors, numbers, texts, booleans and None."""
+    """Write a training's whole state: nested dicts and lists of tensors, numbers, texts, booleans and
+    None."""
     tensors: dict[str, Tensor] = {}
     header = {"kind": "run", "state": _take_tensors(state, "state", tensors)}
     _write(path, tensors, header)
@@ -145,14 +168,18 @@ def load_run(path: str | os.PathLike) -> dict:
     try:
         return dict(_give_tensors(header["state"], tensors))
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{printable(path)}: holds no state of a training, name another file") from error
+        raise CheckpointError(
+            f"{printable(path)}: holds no state of a training, name another file"
+        ) from error
 
 
 def _find(name: str) -> Path:
     if name in shipped():
         return Path(str(resources.files("basedrum.pretrained") / f"{name}.safetensors"))
     if not Path(name).exists():
-        raise CheckpointError(f"model {printable(name)}: not found, use a file of weights or one of {', '.join(shipped())}")
+        raise CheckpointError(
+            f"model {printable(name)}: not found, use a file of weights or one of {', '.join(shipped())}"
+        )
     return Path(name)
 
 
@@ -160,11 +187,14 @@ def _config_of(header: dict, name: str) -> ModelConfig:
     try:
         return ModelConfig(**header["config"])
     except (KeyError, TypeError, BasedrumError) as error:
-        raise CheckpointError(f"model {printable(name)}: its config does not fit: {printable(error)}, train anew") from error
+        raise CheckpointError(
+            f"model {printable(name)}: its config does not fit: {printable(error)}, train anew"
+        ) from error
 
 
 class _Undrawn(TorchFunctionMode):
-    """Leaves weights undrawn: on the meta device, drawing from a normal distribution would import a compiler for a second."""
+    """Leaves weights undrawn: on the meta device, drawing from a normal distribution would import a compiler
+    for a second."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -185,11 +215,17 @@ def _filled(build, config: ModelConfig, tensors: dict[str, Tensor], prefix: str,
     for key in [*wanted, *held]:
         if key not in held or key not in wanted:
             what = "has no" if key not in held else "has an unknown"
-            raise CheckpointError(f"model {printable(name)}: {what} tensor {prefix}{key}, take a file of this version")
+            raise CheckpointError(
+                f"model {printable(name)}: {what} tensor {prefix}{key}, take a file of this version"
+            )
         if held[key].shape != wanted[key].shape:
             shapes = f"{tuple(held[key].shape)}, expected {tuple(wanted[key].shape)}"
-            raise CheckpointError(f"model {printable(name)}: {prefix}{key} has shape {shapes}, take another file")
-    network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in held.items()}, assign=True)
+            raise CheckpointError(
+                f"model {printable(name)}: {prefix}{key} has shape {shapes}, take another file"
+            )
+    network.load_state_dict(
+        {k: v.float() if v.is_floating_point() else v for k, v in held.items()}, assign=True
+    )
     return network
 
 
@@ -212,31 +248,49 @@ def _read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict]:
         raise CheckpointError(f"{shown}: not a file, name a file of weights") from error
     except OSError as error:
         raise CheckpointError(f"{shown}: cannot be read: {error.strerror}, name another file") from error
-    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError, OverflowError, RuntimeError) as error:
-        raise CheckpointError(f"{shown}: not a checkpoint of basedrum, or damaged, name another file") from error
+    except (
+        SafetensorError,
+        ValueError,
+        KeyError,
+        TypeError,
+        RecursionError,
+        OverflowError,
+        RuntimeError,
+    ) as error:
+        raise CheckpointError(
+            f"{shown}: not a checkpoint of basedrum, or damaged, name another file"
+        ) from error
     if header.get("format") != FORMAT:
         raise CheckpointError(
             f"{shown}: format {printable(header.get('format'))}, this version reads {FORMAT}, update basedrum"
         )
     if header.get("kind") != kind:
-        raise CheckpointError(f"{shown}: holds a {printable(header.get('kind'))}, expected a {kind}, name another file")
+        raise CheckpointError(
+            f"{shown}: holds a {printable(header.get('kind'))}, expected a {kind}, name another file"
+        )
     if header.pop("sha256", None) != _digest(header, tensors):
         raise CheckpointError(f"{shown}: damaged (its check sum does not fit), take a fresh copy")
-    if header.get("grid") != GRID or header.get("kit") != json.loads(json.dumps([list(row[:2]) for row in kit.KIT])):
+    if header.get("grid") != GRID or header.get("kit") != json.loads(
+        json.dumps([list(row[:2]) for row in kit.KIT])
+    ):
         raise CheckpointError(f"{shown}: made for another grid or kit, train it again with this version")
     for key, value in tensors.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
-            raise CheckpointError(f"{shown}: {printable(key)} holds values that are not finite, take a fresh copy")
+            raise CheckpointError(
+                f"{shown}: {printable(key)} holds values that are not finite, take a fresh copy"
+            )
     return tensors, header
 
 
 def _read_bytes(path: Path) -> tuple[bytes, dict]:
     """Return a checkpoint's bytes and the JSON text in its header.
 
-    The header is looked at first: a pipe, a device, an endless or a foreign file costs neither time nor memory.
+    The header is looked at first: a pipe, a device, an endless or a foreign file costs neither time nor
+    memory.
 
     Raises:
-        CheckpointError: not a file, or too large. OSError, or what JSON and its indexing raise: not a checkpoint.
+        CheckpointError: not a file, or too large. OSError, or what JSON and its indexing raise: not a
+        checkpoint.
     """
     shown = printable(path)
     with open(path, "rb", opener=lambda p, flags: os.open(p, flags | getattr(os, "O_NONBLOCK", 0))) as file:
@@ -244,7 +298,9 @@ def _read_bytes(path: Path) -> tuple[bytes, dict]:
         if not stat.S_ISREG(about.st_mode):
             raise CheckpointError(f"{shown}: not a file, name a file of weights")
         if about.st_size > MAX_BYTES:
-            raise CheckpointError(f"{shown}: larger than {MAX_BYTES >> 20} MiB, name a file of weights of ours")
+            raise CheckpointError(
+                f"{shown}: larger than {MAX_BYTES >> 20} MiB, name a file of weights of ours"
+            )
         start = file.read(8)
         size = int.from_bytes(start, "little")
         if len(start) < 8 or size > MAX_HEADER_BYTES:
@@ -272,7 +328,9 @@ def _take_tensors(value: object, place: str, tensors: dict[str, Tensor]) -> obje
         tensors[place] = value
         return {"tensor": place}
     if isinstance(value, dict):
-        return {"items": [[key, _take_tensors(item, f"{place}.{key}", tensors)] for key, item in value.items()]}
+        return {
+            "items": [[key, _take_tensors(item, f"{place}.{key}", tensors)] for key, item in value.items()]
+        }
     if isinstance(value, list | tuple):
         return [_take_tensors(item, f"{place}.{i}", tensors) for i, item in enumerate(value)]
     if value is None or isinstance(value, bool | int | float | str):

@@ -1,13 +1,15 @@
-"""Turn the bass lines of this folder, written as text, into MIDI files, and let the drummer that ships play to them.
+"""Turn the bass lines of this folder, written as text, into MIDI files, and let the drummer that ships play
+to them.
 
     python samples/make_samples.py
 
-writes NAME.mid beside each NAME.txt, band.mid out of the ballad, and in drums/ the song with drums, a picture of its first
-eight bars, and what the second four sound like: one channel, 22,050 Hz, 8 bits a sample by the mu law (ITU-T G.711), which
-players know as WAV.
+writes NAME.mid beside each NAME.txt, band.mid out of the ballad, and in drums/ the song with drums, a picture
+of its first
+eight bars, and what the second four sound like: one channel, 22,050 Hz, 8 bits a sample by the mu law (ITU-T
+G.711), which players know as WAV.
 
-A line has a tempo, a metre, perhaps a swing, the order in which its parts are played, and the parts: a bar a row, chord and
-marks. The marks are those of basedrum/music/figures.py, one character a sixteenth.
+A line has a tempo, a metre, perhaps a swing, the order in which its parts are played, and the parts: a bar a
+row, chord and marks. The marks are those of basedrum/music/figures.py, one character a sixteenth.
 """
 
 from __future__ import annotations
@@ -86,30 +88,44 @@ def line_to_midi(text: str) -> bytes:
 
 
 def band_to_midi(text: str) -> bytes:
-    """Return a bass line as a song: an electric piano on its chords, the bass, a side stick that counts; the tempo changes."""
+    """Return a bass line as a song: an electric piano on its chords, the bass, a side stick that counts; the
+    tempo changes."""
     style, bars = read_line(text)
     bass = parse_song(line_to_midi(text)).tracks[0]
     bar_ticks = style.bar_steps * TICKS_PER_QUARTER // 4
     starts = np.arange(len(bars)) * bar_ticks
     tones = [(0, chord.third, chord.fifth, chord.seventh) for _, chord in bars]
-    pitches = [[60 + (chord.root + tone) % 12 for tone in row] for (_, chord), row in zip(bars, tones, strict=True)]
+    pitches = [
+        [60 + (chord.root + tone) % 12 for tone in row] for (_, chord), row in zip(bars, tones, strict=True)
+    ]
     held = [np.repeat(column, 4) for column in (starts, starts + bar_ticks - 20)]
     chords = Notes(*held, np.ravel(pitches), np.full(4 * len(bars), 62))
     beats = np.arange(len(bars) * style.metre[0]) * (TICKS_PER_QUARTER * 4 // style.metre[1])
     count = Notes(beats, beats + 60, np.full(len(beats), 37), np.full(len(beats), 70))
     tempo = style.tempo[0]
-    tempos = ((0, tempo), (bar_ticks * len(bars) // 2, tempo * 1.06), (bar_ticks * (len(bars) - 2), tempo * 0.9))
+    tempos = (
+        (0, tempo),
+        (bar_ticks * len(bars) // 2, tempo * 1.06),
+        (bar_ticks * (len(bars) - 2), tempo * 0.9),
+    )
     grid = Grid(TICKS_PER_QUARTER, len(bars) * bar_ticks, tempos, ((0, *style.metre),))
-    parts = [Part("Piano", 4, False, chords), Part("Bass", FINGERED_BASS, False, bass.notes), Part("Count", 0, True, count)]
+    parts = [
+        Part("Piano", 4, False, chords),
+        Part("Bass", FINGERED_BASS, False, bass.notes),
+        Part("Count", 0, True, count),
+    ]
     return build_midi(parts, grid)
 
 
 def excerpt(song, bars: tuple[int, int] = HEARD_BARS) -> np.ndarray:
-    """Return what some bars (from 1, both included) of a played song sound like, (n,) in -1..1, faded out after them."""
+    """Return what some bars (from 1, both included) of a played song sound like, (n,) in -1..1, faded out
+    after them."""
     samples, rate = song.sound(rate=RATE_HZ)
     grid = song.song.grid
     ticks = [*grid.measure_ticks[grid.starts_bar], grid.end_tick]
-    start, end = (round(second * rate) for second in grid.seconds_at(np.array([ticks[bars[0] - 1], ticks[bars[1]]])))
+    start, end = (
+        round(second * rate) for second in grid.seconds_at(np.array([ticks[bars[0] - 1], ticks[bars[1]]]))
+    )
     fade = round(FADE_S * rate)
     mono = samples.mean(axis=1)[start : end + fade]
     mono[-fade:] *= np.linspace(1, 0, fade)
@@ -129,7 +145,9 @@ def to_small_wav(samples: np.ndarray, rate: int = RATE_HZ) -> bytes:
     """Return samples (n,) in -1..1 as a WAV file of one channel, 8 bits by the mu law."""
     data = to_mu_law(samples).tobytes()
     data += b"\xff" * (len(data) % 2)
-    chunks = struct.pack("<4sIHHIIHHH", b"fmt ", 18, 7, 1, rate, rate, 1, 8, 0) + struct.pack("<4sII", b"fact", 4, len(samples))
+    chunks = struct.pack("<4sIHHIIHHH", b"fmt ", 18, 7, 1, rate, rate, 1, 8, 0) + struct.pack(
+        "<4sII", b"fact", 4, len(samples)
+    )
     chunks += struct.pack("<4sI", b"data", len(samples)) + data
     return struct.pack("<4sI4s", b"RIFF", 4 + len(chunks), b"WAVE") + chunks
 

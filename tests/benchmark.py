@@ -1,8 +1,9 @@
 """Speed, measured here and now: `python tests/benchmark.py [--rounds 5] [--steps 24] [--preset stepwise]`.
 
-Prints the time of a cold `basedrum generate` of a song of three minutes beside that of `python -c "import torch"`, both
-started in turn, medians of the rounds; the time of `basedrum --help`; and training steps a second with their share of the
-matrix multiplications this machine can do. Run it on a machine with nothing else to do.
+Prints the time of a cold `basedrum generate` of a song of three minutes beside that of `python -c "import
+torch"`, both started in turn, medians of the rounds; the time of `basedrum --help`; and training steps a
+second with their share of the matrix multiplications this machine can do. Run it on a machine with nothing
+else to do.
 """
 
 from __future__ import annotations
@@ -41,30 +42,51 @@ def seconds(command: list[str], folder: str) -> np.ndarray:
     began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL)
     now = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return np.asarray([time.perf_counter() - began, now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime])
+    return np.asarray(
+        [time.perf_counter() - began, now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime]
+    )
 
 
 def cold_start(rounds: int, model: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         three_minute_song(Path(folder) / "song.mid")
-        generate = [sys.executable, "-m", "basedrum", "generate", "song.mid", "-o", "out.mid", "--model", model]
+        generate = [
+            sys.executable,
+            "-m",
+            "basedrum",
+            "generate",
+            "song.mid",
+            "-o",
+            "out.mid",
+            "--model",
+            model,
+        ]
         torch = [sys.executable, "-c", "import torch"]
         helped = [sys.executable, "-m", "basedrum", "--help"]
         for command in (generate, torch, helped):  # once for the disk cache
             seconds(command, folder)
-        runs = np.asarray([[seconds(command, folder) for command in (generate, torch, helped)] for _ in range(rounds)])
+        runs = np.asarray(
+            [[seconds(command, folder) for command in (generate, torch, helped)] for _ in range(rounds)]
+        )
     median, ratio = np.median(runs, axis=0), runs[:, 0] / runs[:, 1]
-    names = (f"basedrum generate, {BARS} bars, cold", "python -c 'import torch'", "basedrum --help (bar: 0.3 s)")
+    names = (
+        f"basedrum generate, {BARS} bars, cold",
+        "python -c 'import torch'",
+        "basedrum --help (bar: 0.3 s)",
+    )
     print(f"{'':36}{'wall s':>9}{'processor s':>13}")
     for name, (wall, processor) in zip(names, median, strict=True):
         print(f"{name:36}{wall:9.2f}{processor:13.2f}")
     wall, processor = np.median(ratio, axis=0)
     low, high = ratio[:, 0].min(), ratio[:, 0].max()
-    print(f"{'ratio of the two (bar: 1.5)':36}{wall:9.2f}{processor:13.2f}   wall {low:.2f} to {high:.2f} in {rounds} rounds")
+    print(
+        f"{'ratio of the two (bar: 1.5)':36}{wall:9.2f}{processor:13.2f}   wall {low:.2f} to {high:.2f} in {rounds} rounds"
+    )
 
 
 def matmul_ceiling(dtype, size: int = 1024, rounds: int = 8) -> float:
-    """Return the floating point operations a second of the best of some multiplications of square matrices."""
+    """Return the floating point operations a second of the best of some multiplications of square
+    matrices."""
     import torch
 
     a, b = torch.randn(size, size).to(dtype), torch.randn(size, size).to(dtype)
@@ -84,7 +106,8 @@ def seconds_a_step(trainer, steps: int) -> float:
 
 
 def training(preset: str, steps: int) -> None:
-    """Print steps a second of the game (warm-up left out), and what share of the ceiling its convolutions reach.
+    """Print steps a second of the game (warm-up left out), and what share of the ceiling its convolutions
+    reach.
 
     The share is that of steps without gradient penalty: the counter cannot follow a gradient of a gradient.
     """
@@ -99,7 +122,9 @@ def training(preset: str, steps: int) -> None:
     settings = ["train.warmup_steps=0", "train.critic_first=0", "train.mismatch_from=0.0"]
     with tempfile.TemporaryDirectory() as folder:
         data = PhraseDataset.open(prepare_practice(folder, count=40, progress=False))
-        whole, plain = (Trainer(load_config(preset, [*settings, *more]), data) for more in ([], ["train.gamma=0.0"]))
+        whole, plain = (
+            Trainer(load_config(preset, [*settings, *more]), data) for more in ([], ["train.gamma=0.0"])
+        )
         whole.advance(), plain.advance()
         with FlopCounterMode(display=False) as counter:
             seconds_a_step(plain, steps)
@@ -119,7 +144,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="how often each is started (default: 5)")
     parser.add_argument("--model", default="default", help="the drummer to play (default: default)")
     parser.add_argument("--preset", default="stepwise", help="the training to time (default: stepwise)")
-    parser.add_argument("--steps", type=int, default=24, help="training steps to time; 0 for none (default: 24)")
+    parser.add_argument(
+        "--steps", type=int, default=24, help="training steps to time; 0 for none (default: 24)"
+    )
     options = parser.parse_args()
     model = os.path.abspath(options.model) if os.path.exists(options.model) else options.model
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")

@@ -1,4 +1,5 @@
-"""Small songs for the tests of the corpus: bass lines that differ from seed to seed, grooves written as text."""
+"""Small songs for the tests of the corpus: bass lines that differ from seed to seed, grooves written as
+text."""
 
 import numpy as np
 
@@ -12,7 +13,12 @@ from basedrum.music.song import Part
 TICKS_PER_QUARTER = 96
 GROOVES = (
     ("kick x...x...x...x...", "snare ....x.......x...", "closed hat x.x.x.x.x.x.x.x."),
-    ("kick x.....x.x.......", "snare ....x.......x..x", "closed hat xxxxxxxxxxxxxxxx", "crash x..............."),
+    (
+        "kick x.....x.x.......",
+        "snare ....x.......x..x",
+        "closed hat xxxxxxxxxxxxxxxx",
+        "crash x...............",
+    ),
     ("kick x..x......x.....", "snare ....x.......x...", "ride x...x...x...x..."),
 )
 
@@ -35,7 +41,9 @@ def bass_roll(seed: int, num_measures: int, steps: int = 16) -> BassRoll:
 def drum_roll(seed: int, num_measures: int, steps: int = 16) -> DrumRoll:
     """Grooves in a random order, cut to the steps of the measure."""
     rng = np.random.default_rng(seed + 1000)
-    velocities = np.concatenate([groove(*GROOVES[rng.integers(len(GROOVES))]).velocities for _ in range(num_measures)])
+    velocities = np.concatenate(
+        [groove(*GROOVES[rng.integers(len(GROOVES))]).velocities for _ in range(num_measures)]
+    )
     velocities[np.arange(len(velocities)) % 16 >= steps] = 0
     return DrumRoll(velocities, np.zeros(velocities.shape, np.float32))
 
@@ -45,7 +53,9 @@ def grid(num_measures: int, steps: int = 16, qpm: float = 100.0) -> Grid:
     return Grid(TICKS_PER_QUARTER, end, ((0, qpm),), ((0, steps // 4, 4),))
 
 
-def song(seed: int, num_measures: int = 12, steps: int = 16, transpose: int = 0, bass=None, drums=None) -> bytes:
+def song(
+    seed: int, num_measures: int = 12, steps: int = 16, transpose: int = 0, bass=None, drums=None
+) -> bytes:
     """Return the bytes of a MIDI file with a bass and a drum track."""
     time = grid(num_measures, steps)
     bass = bass_roll(seed, num_measures, steps) if bass is None else bass

@@ -1,8 +1,9 @@
-"""Run `basedrum generate` on many inputs, one after the other in one process under limits, for the tests of bad input.
+"""Run `basedrum generate` on many inputs, one after the other in one process under limits, for the tests of
+bad input.
 
-`python generate_each.py LIMIT_S < jobs.json > results`: a job is [input, output, more arguments] with the names as hex of
-their bytes; a line of JSON for each: exit status, what was printed, seconds of processor, peak memory so far. What hangs
-kills the process, so the last line tells who.
+`python generate_each.py LIMIT_S < jobs.json > results`: a job is [input, output, more arguments] with the
+names as hex of their bytes; a line of JSON for each: exit status, what was printed, seconds of processor,
+peak memory so far. What hangs kills the process, so the last line tells who.
 """
 
 import contextlib
@@ -27,11 +28,18 @@ def run(arguments: list[str]) -> dict:
     seconds = time.process_time() - began
     out.flush(), err.flush()
     texts = [stream.buffer.getvalue().decode() for stream in (out, err)]
-    return {"status": status, "out": texts[0], "err": texts[1], "seconds": seconds, "peak_bytes": peak_bytes()}
+    return {
+        "status": status,
+        "out": texts[0],
+        "err": texts[1],
+        "seconds": seconds,
+        "peak_bytes": peak_bytes(),
+    }
 
 
 def peak_bytes() -> int:
-    """Return the most memory this program has held. On Linux `ru_maxrss` would count what its parent held before the exec."""
+    """Return the most memory this program has held. On Linux `ru_maxrss` would count what its parent held
+    before the exec."""
     try:
         with open("/proc/self/status") as status:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))

@@ -15,8 +15,11 @@ SPLITS = ("train", "train", "train", "validation", "test")
 KICK, SNARE, HAT = 36, 38, 22  # the closed hat's edge, as the drum module calls it
 
 
-def take_midi(rng: np.random.Generator, bars: int = 12, metre: tuple[int, int] = (4, 4), swing: float = 0.5) -> bytes:
-    """Eighths on the hat, the off-beats 30 softer; kick 90 on 1 and 3; snare 110 on 2 and 4, late by 0.2 steps, ghosts 25."""
+def take_midi(
+    rng: np.random.Generator, bars: int = 12, metre: tuple[int, int] = (4, 4), swing: float = 0.5
+) -> bytes:
+    """Eighths on the hat, the off-beats 30 softer; kick 90 on 1 and 3; snare 110 on 2 and 4, late by 0.2
+    steps, ghosts 25."""
     grid = Grid(480, bars * 480 * 4 * metre[0] // metre[1], ((0, 100.0),), ((0, *metre),))
     loudness = rng.normal(0, 8)  # of the drummer, all take
     hits = []
@@ -43,8 +46,21 @@ def write_groove_zip(path: Path, num_takes: int = 15) -> Path:
             name, style = f"drummer{i % 2}/session1/{i}", ("rock/halftime", "funk")[i % 2]
             last, swings = i == num_takes - 1, i == num_takes - 2
             metre = (3, 4) if last else (4, 4)
-            archive.writestr(f"groove/{name}.mid", take_midi(rng, metre=metre, swing=2 / 3 if swings else 0.5))
-            fields = (f"drummer{i % 2}", "session1", name, style, 100, "beat", f"{metre[0]}-{metre[1]}", f"{name}.mid", "", 28)
+            archive.writestr(
+                f"groove/{name}.mid", take_midi(rng, metre=metre, swing=2 / 3 if swings else 0.5)
+            )
+            fields = (
+                f"drummer{i % 2}",
+                "session1",
+                name,
+                style,
+                100,
+                "beat",
+                f"{metre[0]}-{metre[1]}",
+                f"{name}.mid",
+                "",
+                28,
+            )
             listing.append(",".join(map(str, (*fields, SPLITS[i % len(SPLITS)]))))
         archive.writestr("groove/info.csv", "\n".join(listing) + "\n")
     return path

@@ -1,8 +1,9 @@
-"""Trainings to be killed, stopped and starved: one process imports torch once and forks a child for each of them.
+"""Trainings to be killed, stopped and starved: one process imports torch once and forks a child for each of
+them.
 
-A task is one line of JSON on stdin: `train` (arguments of the loop) or `cli` (a command line), what is wrong with the child
-(`faults`), and at which `stages` it says so and waits. Answers are lines on stdout: the child's pid, the stages it comes to,
-and at its end its status, seconds and peak memory.
+A task is one line of JSON on stdin: `train` (arguments of the loop) or `cli` (a command line), what is wrong
+with the child (`faults`), and at which `stages` it says so and waits. Answers are lines on stdout: the
+child's pid, the stages it comes to, and at its end its status, seconds and peak memory.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ class Nursery:
         self.errors = open(folder / "nursery.txt", "w")  # noqa: SIM115 - closed by close
         command = [sys.executable, __file__]
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self.errors, text=True, env=environment)
+        self.process = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=self.errors, text=True, env=environment
+        )
 
     def close(self) -> None:
         if self.pid:
@@ -52,7 +55,8 @@ class Nursery:
         return self.pid
 
     def news(self) -> str | dict:
-        """Wait for what the child says next: a stage (text) or its end (status, signal, seconds, peak_mb, stdout, stderr)."""
+        """Wait for what the child says next: a stage (text) or its end (status, signal, seconds, peak_mb,
+        stdout, stderr)."""
         news = json.loads(self.process.stdout.readline())
         if isinstance(news, dict):
             self.pid = 0
@@ -104,7 +108,9 @@ class _Child:
         if limit:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         if "cli" in self.task:
-            look.Look._draw = lambda *arguments: self.at("looking")  # and no picture: that is most of a look's time
+            look.Look._draw = lambda *arguments: self.at(
+                "looking"
+            )  # and no picture: that is most of a look's time
             advance = loop.Trainer.advance
             loop.Trainer.advance = lambda trainer: (self.at("step"), advance(trainer))[1]
             return cli.main(self.task["cli"])
@@ -161,13 +167,19 @@ class _Child:
 
     def fault_forget_moments(self, weights, loop) -> None:
         def forget(trainer) -> None:
-            for optimizer in (trainer.warmup_optimizer, trainer.generator_optimizer, trainer.critic_optimizer):
+            for optimizer in (
+                trainer.warmup_optimizer,
+                trainer.generator_optimizer,
+                trainer.critic_optimizer,
+            ):
                 optimizer.state.clear()
 
         self._after_loading(loop, forget)
 
     def fault_forget_average(self, weights, loop) -> None:
-        self._after_loading(loop, lambda trainer: trainer.averaged.load_state_dict(trainer.generator.state_dict()))
+        self._after_loading(
+            loop, lambda trainer: trainer.averaged.load_state_dict(trainer.generator.state_dict())
+        )
 
     def fault_forget_sums(self, weights, loop) -> None:
         load = loop.load_run
@@ -223,7 +235,10 @@ class _Child:
         from basedrum import app
 
         prepare = app.prepare_practice
-        app.prepare_practice = lambda folder, **options: (self.at("preparing"), prepare(folder, count=32, **options))[1]
+        app.prepare_practice = lambda folder, **options: (
+            self.at("preparing"),
+            prepare(folder, count=32, **options),
+        )[1]
 
 
 def _half_writing(fdopen, child: _Child):
@@ -271,7 +286,9 @@ def _serve() -> None:
         child = os.fork()
         if not child:
             status = 1
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite run in the background has it ignored
+            signal.signal(
+                signal.SIGINT, signal.default_int_handler
+            )  # a suite run in the background has it ignored
             try:
                 for target, path in ((1, task["output"]), (2, task["output"] + ".err")):
                     os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), target)

@@ -25,7 +25,12 @@ def drummer():
 def line(starts, length=200):
     """A bass of these starts, in ticks, on four pitches in turn."""
     starts = np.asarray(starts)
-    return Notes(starts, starts + length, 36 + np.arange(len(starts)) // 2 % 4 * 2, 70 + np.arange(len(starts)) % 3 * 10)
+    return Notes(
+        starts,
+        starts + length,
+        36 + np.arange(len(starts)) // 2 % 4 * 2,
+        70 + np.arange(len(starts)) % 3 * 10,
+    )
 
 
 def song(starts, grid, others=()):
@@ -34,7 +39,8 @@ def song(starts, grid, others=()):
 
 
 def in_metre(*sections, tempos=()):
-    """A song of sections (bars, numerator, denominator): a bass note on each one and on each second eighth behind it."""
+    """A song of sections (bars, numerator, denominator): a bass note on each one and on each second eighth
+    behind it."""
     tick, metres, starts = 0, [], []
     for num_bars, numerator, denominator in sections:
         metres.append((tick, numerator, denominator))
@@ -89,7 +95,9 @@ def test_drums_fit_the_bars_of_every_metre(drummer, name):
         on_one.append(np.isin(edges[:-1], ticks).mean())
     assert np.mean(on_one) > 0.6, "most bars have a hit on their one"
     again = parse_song(played.to_midi())
-    assert again.grid.time_signatures == source.grid.time_signatures and again.grid.tempos == source.grid.tempos
+    assert (
+        again.grid.time_signatures == source.grid.time_signatures and again.grid.tempos == source.grid.tempos
+    )
 
 
 @pytest.mark.parametrize("name", ["6/8", "12/8"])
@@ -155,13 +163,17 @@ def test_the_awkward_files_in_odd_metres(drummer, shared_folder):
         try:
             source = parse_song((shared_folder / "torture" / "files" / row["file"]).read_bytes(), row["file"])
             pitched = [track for track in source.tracks if not track.is_drum]
-            played = drummer.play(source, bass_track=min(pitched, key=lambda t: t.notes.pitches.mean()).index + 1, humanize=0)
+            played = drummer.play(
+                source, bass_track=min(pitched, key=lambda t: t.notes.pitches.mean()).index + 1, humanize=0
+            )
         except (MidiError, ValueError):
             continue
         ticks = hits_of(played)
         first = min(int(track.notes.start_ticks.min()) for track in pitched)
         grid = source.grid
         bar = grid.bars[grid.locate(np.asarray([first]))[0][0]]
-        assert len(ticks) and ticks.min() >= bar_lines(grid)[bar] - 1 and ticks.max() < grid.end_tick, row["file"]
+        assert len(ticks) and ticks.min() >= bar_lines(grid)[bar] - 1 and ticks.max() < grid.end_tick, row[
+            "file"
+        ]
         count += 1
     assert count > 10

@@ -1,4 +1,5 @@
-"""The verb generate and the Python API, with a fake drummer: what is read, what is written, what is refused."""
+"""The verb generate and the Python API, with a fake drummer: what is read, what is written, what is
+refused."""
 
 import sys
 import types
@@ -69,7 +70,9 @@ def bass_notes(num_bars=6):
 
 def write_bass(path, num_bars=6, **grid):
     notes = bass_notes(num_bars)
-    path.write_bytes(build_midi([Part("Fingered Bass", 33, False, notes)], Grid(QUARTER, num_bars * BAR, **grid)))
+    path.write_bytes(
+        build_midi([Part("Fingered Bass", 33, False, notes)], Grid(QUARTER, num_bars * BAR, **grid))
+    )
     return path
 
 
@@ -93,7 +96,9 @@ def test_the_written_song_keeps_the_bass_and_has_the_drums(tmp_path):
 
 def test_late_hits_stay_inside_the_song(tmp_path):
     source = tmp_path / "bass.mid"
-    notes = Notes(np.asarray([0, BAR - 120]), np.asarray([90, BAR - 80]), np.asarray([40, 40]), np.asarray([90, 90]))
+    notes = Notes(
+        np.asarray([0, BAR - 120]), np.asarray([90, BAR - 80]), np.asarray([40, 40]), np.asarray([90, 90])
+    )
     source.write_bytes(build_midi([Part("Bass", 33, False, notes)], Grid(QUARTER, BAR - 80)))
     song = basedrum.Drummer().play(source, humanize=1)
     offsets = np.where(song.drums.hits, np.float32(0.45), 0)
@@ -129,35 +134,52 @@ def test_a_bad_file_does_not_stop_the_others(tmp_path):
     bad.write_bytes(b"not music")
     written, failures = app.generate([good, bad, tmp_path / "missing.mid", also], tmp_path / "drums")
     assert [w.path.name for w in written] == ["a.drums.mid", "c.drums.mid"]
-    assert len(failures) == 2 and all(isinstance(f, MidiError) for f in failures) and "b.mid" in str(failures[0])
+    assert (
+        len(failures) == 2 and all(isinstance(f, MidiError) for f in failures) and "b.mid" in str(failures[0])
+    )
     assert sorted(p.name for p in (tmp_path / "drums").iterdir()) == ["a.drums.mid", "c.drums.mid"]
 
 
 def test_drums_only_writes_no_bass_and_keep_drums_keeps_both(tmp_path):
-    old = Notes(np.asarray([0, QUARTER]), np.asarray([60, QUARTER + 60]), np.asarray([56, 56]), np.asarray([99, 99]))
+    old = Notes(
+        np.asarray([0, QUARTER]), np.asarray([60, QUARTER + 60]), np.asarray([56, 56]), np.asarray([99, 99])
+    )
     source = tmp_path / "song.mid"
-    source.write_bytes(build_midi([Part("Bass", 33, False, bass_notes()), Part("Old", 0, True, old)], Grid(QUARTER, 6 * BAR)))
+    source.write_bytes(
+        build_midi([Part("Bass", 33, False, bass_notes()), Part("Old", 0, True, old)], Grid(QUARTER, 6 * BAR))
+    )
     song = basedrum.Drummer().play(source)
     replaced, kept = (read_song(song.write(tmp_path / f"{k}.mid", keep_drums=k)) for k in (False, True))
     alone = read_song(song.write(tmp_path / "alone.mid", drums_only=True))
     assert 56 not in drum_notes(replaced).pitches and (drum_notes(kept).pitches == 56).sum() == 2
-    assert all(track.is_drum for track in alone.tracks) and len(drum_notes(alone)) == len(drum_notes(replaced))
+    assert all(track.is_drum for track in alone.tracks) and len(drum_notes(alone)) == len(
+        drum_notes(replaced)
+    )
 
 
 def test_only_other_parts_playing_still_get_drums_and_a_rest_of_all_gets_none(tmp_path):
     chords = Notes(np.asarray([6 * BAR]), np.asarray([8 * BAR]), np.asarray([72]), np.asarray([70]))
     source = tmp_path / "song.mid"
     bass = Notes.join(
-        [bass_notes(2), Notes(np.asarray([10 * BAR]), np.asarray([11 * BAR]), np.asarray([40]), np.asarray([90]))]
+        [
+            bass_notes(2),
+            Notes(np.asarray([10 * BAR]), np.asarray([11 * BAR]), np.asarray([40]), np.asarray([90])),
+        ]
     )
-    source.write_bytes(build_midi([Part("Bass", 33, False, bass), Part("Pad", 89, False, chords)], Grid(QUARTER, 11 * BAR)))
+    source.write_bytes(
+        build_midi([Part("Bass", 33, False, bass), Part("Pad", 89, False, chords)], Grid(QUARTER, 11 * BAR))
+    )
     hits = basedrum.Drummer().play(source).drums.hits.reshape(11, -1).any(axis=1)
     assert np.flatnonzero(hits).tolist() == [0, 1, 6, 7, 10]
 
 
 def test_the_settings_reach_the_drummer(tmp_path, monkeypatch):
     seen = {}
-    monkeypatch.setattr(FakeModel, "new_song", lambda self, seed, **settings: seen.update(settings) or FakeState(seed, 1, 1, 1))
+    monkeypatch.setattr(
+        FakeModel,
+        "new_song",
+        lambda self, seed, **settings: seen.update(settings) or FakeState(seed, 1, 1, 1),
+    )
     basedrum.Drummer().play(write_bass(tmp_path / "b.mid"), temperature=0.5, density=9.0, style="funk")
     assert seen == {"temperature": 0.5, "density": 9.0, "style": "funk"}
 
@@ -280,7 +302,9 @@ def test_candidates_are_ranked_where_the_drummer_can_tell(tmp_path, monkeypatch)
     play = basedrum.Drummer.play
     scores = {5: 0.2, 6: 0.9, 7: 0.4}
     monkeypatch.setattr(
-        basedrum.Drummer, "play", lambda self, song, *, seed, **o: replace(play(self, song, seed=seed, **o), score=scores[seed])
+        basedrum.Drummer,
+        "play",
+        lambda self, song, *, seed, **o: replace(play(self, song, seed=seed, **o), score=scores[seed]),
     )
     source = write_bass(tmp_path / "bass.mid")
     written, _ = app.generate([source], tmp_path / "out.mid", seed=5, candidates=3)
@@ -319,9 +343,15 @@ def test_another_kit_writes_other_notes_and_sounds_the_same(tmp_path):
     "bars, inside", [((3, 5), range(2, 5)), ((5, None), range(4, 6)), ((None, 1), range(1)), ((6, 6), [5])]
 )
 def test_only_the_bars_asked_for_are_played_anew(tmp_path, bars, inside, kit):
-    source = basedrum.Drummer().play(write_bass(tmp_path / "bass.mid"), seed=0, kit=kit).write(tmp_path / "song.mid")
+    source = (
+        basedrum.Drummer()
+        .play(write_bass(tmp_path / "bass.mid"), seed=0, kit=kit)
+        .write(tmp_path / "song.mid")
+    )
     again = basedrum.Drummer().play(source, seed=4, kit=kit, bars=bars, humanize=1)
-    before, after = (drum_notes(song) for song in (read_song(source), read_song(again.write(tmp_path / "again.mid"))))
+    before, after = (
+        drum_notes(song) for song in (read_song(source), read_song(again.write(tmp_path / "again.mid")))
+    )
 
     def rows(notes, there):
         at = np.isin(read_song(source).grid.locate(notes.start_ticks)[0], inside) == there
@@ -352,7 +382,9 @@ def test_fills_come_where_phrases_end(tmp_path, monkeypatch):
 
     monkeypatch.setattr(FakeState, "play", with_roll)
     source = write_bass(tmp_path / "bass.mid", num_bars=8)
-    toms = [basedrum.Drummer().play(source, seed=4, fills=x).drums.to_kit()[:, HIGH_TOM].sum() for x in (0, 1, 2)]
+    toms = [
+        basedrum.Drummer().play(source, seed=4, fills=x).drums.to_kit()[:, HIGH_TOM].sum() for x in (0, 1, 2)
+    ]
     assert toms[:2] == [0, 2] and toms[2] > 2
 
 

@@ -1,7 +1,8 @@
-"""The laws of the house, read off the source with `ast`: imports go down only, and some things live in one place.
+"""The laws of the house, read off the source with `ast`: imports go down only, and some things live in one
+place.
 
-Every import counts, lazy and TYPE_CHECKING ones too, unless a law says "at the top". Each law is also shown a package
-that breaks it.
+Every import counts, lazy and TYPE_CHECKING ones too, unless a law says "at the top". Each law is also shown a
+package that breaks it.
 """
 
 import ast
@@ -43,7 +44,16 @@ FLOORS = {
 }
 OPEN_FLOORS = {0, 7}
 MIDI_LIBRARIES = {"symusic", "mido", "pretty_midi", "miditoolkit", "pypianoroll"}
-SLOW_LIBRARIES = {"matplotlib", "scipy", "pypianoroll", "pretty_midi", "tensorboard", "sklearn", "joblib", "threadpoolctl"}
+SLOW_LIBRARIES = {
+    "matplotlib",
+    "scipy",
+    "pypianoroll",
+    "pretty_midi",
+    "tensorboard",
+    "sklearn",
+    "joblib",
+    "threadpoolctl",
+}
 PICKLERS = {"pickle", "dill", "joblib", "cloudpickle", "shelve", "marshal"}
 BANNED_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "core", "base", "manager"}
 MAX_LINES = 350
@@ -52,7 +62,8 @@ LONGER_WITH_REASON: dict[str, str] = {}  # module: why it may be longer
 
 @dataclass(frozen=True)
 class Import:
-    """One imported name, `room` and `target` both dotted from the package's root; `at_top` if running the module runs it."""
+    """One imported name, `room` and `target` both dotted from the package's root; `at_top` if running the
+    module runs it."""
 
     module: str
     target: str
@@ -64,7 +75,8 @@ class Import:
 
 
 def modules(package: Path) -> dict[str, Path]:
-    """Return dotted module names, from the package's root, and their files; a room's own `__init__` has the room's name."""
+    """Return dotted module names, from the package's root, and their files; a room's own `__init__` has the
+    room's name."""
     found = {}
     for path in sorted(package.rglob("*.py")):
         parts = path.relative_to(package).with_suffix("").parts
@@ -75,7 +87,9 @@ def modules(package: Path) -> dict[str, Path]:
 def imports(module: str, path: Path) -> list[Import]:
     """Return every import of a module: statements at any depth, and import_module with a name written out."""
     found: list[Import] = []
-    package = module.split(".") if path.name == "__init__.py" and module != "__init__" else module.split(".")[:-1]
+    package = (
+        module.split(".") if path.name == "__init__.py" and module != "__init__" else module.split(".")[:-1]
+    )
 
     def add(name: str, node: ast.AST, at_top: bool) -> None:
         found.append(Import(module, name, node.lineno, at_top))
@@ -119,7 +133,9 @@ def room_of(dotted: str) -> str:
 
 
 def upward_imports(package: Path) -> list[str]:
-    broken = [f"{module}: its room has no floor" for module in modules(package) if room_of(module) not in FLOORS]
+    broken = [
+        f"{module}: its room has no floor" for module in modules(package) if room_of(module) not in FLOORS
+    ]
     for found in all_imports(package):
         if room_of(found.target) != "basedrum" or found.target in ("basedrum.__version__", "basedrum"):
             continue
@@ -127,7 +143,9 @@ def upward_imports(package: Path) -> list[str]:
         there = there if there in FLOORS else "__init__"
         if here not in FLOORS or here == there:
             continue
-        if FLOORS[there] > FLOORS[here] or (FLOORS[there] == FLOORS[here] and FLOORS[here] not in OPEN_FLOORS):
+        if FLOORS[there] > FLOORS[here] or (
+            FLOORS[there] == FLOORS[here] and FLOORS[here] not in OPEN_FLOORS
+        ):
             broken.append(f"{found}: floor {FLOORS[here]} to floor {FLOORS[there]}")
     return broken
 
@@ -165,15 +183,27 @@ def misplaced_weights(package: Path) -> list[str]:
     ]
     for module, path in modules(package).items():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Attribute) and ast.unparse(node) in ("torch.save", "torch.load") and module != "weights":
+            if (
+                isinstance(node, ast.Attribute)
+                and ast.unparse(node) in ("torch.save", "torch.load")
+                and module != "weights"
+            ):
                 broken.append(f"{module}:{node.lineno} uses {ast.unparse(node)}")
-            if isinstance(node, ast.keyword) and node.arg == "allow_pickle" and ast.unparse(node.value) != "False":
+            if (
+                isinstance(node, ast.keyword)
+                and node.arg == "allow_pickle"
+                and ast.unparse(node.value) != "False"
+            ):
                 broken.append(f"{module}:{node.value.lineno} allows pickle")
     return broken
 
 
 def slow_at_the_top(package: Path) -> list[str]:
-    return [str(found) for found in all_imports(package) if found.at_top and room_of(found.target) in SLOW_LIBRARIES]
+    return [
+        str(found)
+        for found in all_imports(package)
+        if found.at_top and room_of(found.target) in SLOW_LIBRARIES
+    ]
 
 
 def badly_named(package: Path) -> list[str]:
@@ -181,7 +211,10 @@ def badly_named(package: Path) -> list[str]:
 
 
 def too_long(package: Path) -> list[str]:
-    lengths = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in modules(package).items()}
+    lengths = {
+        module: len(path.read_text(encoding="utf-8").splitlines())
+        for module, path in modules(package).items()
+    }
     return [f"{m}: {n} lines" for m, n in lengths.items() if n > MAX_LINES and m not in LONGER_WITH_REASON]
 
 
@@ -190,7 +223,9 @@ def unexplained(package: Path) -> list[str]:
     texts = {module: path.read_text(encoding="utf-8") for module, path in modules(package).items()}
     unfinished = ("TO" + "DO", "FIX" + "ME", "XX" + "X", "raise NotImplemented")
     return [
-        m for m, text in texts.items() if not ast.get_docstring(ast.parse(text)) or any(word in text for word in unfinished)
+        m
+        for m, text in texts.items()
+        if not ast.get_docstring(ast.parse(text)) or any(word in text for word in unfinished)
     ]
 
 
@@ -212,7 +247,10 @@ BREACHES = [
     (upward_imports, {"models/generator.py": "def f():\n    from basedrum.training.losses import loss"}),
     (upward_imports, {"models/generator.py": "if TYPE_CHECKING:\n    from ..training import losses"}),
     (upward_imports, {"training/loop.py": "from basedrum import evaluation"}),
-    (upward_imports, {"training/loop.py": "from basedrum.drummer.song import play_song"}),  # a neighbour on the same floor
+    (
+        upward_imports,
+        {"training/loop.py": "from basedrum.drummer.song import play_song"},
+    ),  # a neighbour on the same floor
     (upward_imports, {"weights.py": "from . import cli"}),
     (upward_imports, {"drummer/song.py": "from basedrum import Drummer"}),
     (upward_imports, {"drummer/song.py": "import importlib\nimportlib.import_module('basedrum.app')"}),
@@ -271,12 +309,15 @@ def test_every_room_of_the_package_is_installed():
     config.read(PACKAGE.parent / "setup.cfg")
     listed = set(config["options"]["packages"].split())
     rooms = {
-        f"basedrum.{path.parent.relative_to(PACKAGE).as_posix().replace('/', '.')}" for path in PACKAGE.rglob("*/__init__.py")
+        f"basedrum.{path.parent.relative_to(PACKAGE).as_posix().replace('/', '.')}"
+        for path in PACKAGE.rglob("*/__init__.py")
     }
     assert rooms | {"basedrum", "basedrum.practice_book"} == listed
 
 
 def test_importing_the_package_and_the_verbs_loads_nothing_heavy():
     probe = "import sys, basedrum, basedrum.app, basedrum.cli; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert not {"torch", "numpy", "symusic"} & set(loaded)

@@ -89,7 +89,8 @@ def test_its_own_draws_are_as_surprising_as_it_expects():
 
 
 def test_voices_of_a_step_wait_for_each_other():
-    """A chain that has to be drawn one voice after the other: each voice plays if and only if the one before it rests."""
+    """A chain that has to be drawn one voice after the other: each voice plays if and only if the one before
+    it rests."""
     network = awake()
     given, bits = condition(CONFIG, 1), torch.zeros(1, 4, 16, 12)
     with torch.no_grad():
@@ -109,7 +110,9 @@ def test_previous_drums_are_heard_where_given_and_shown():
     other = given.replace(previous=1 - given.previous)
     absent = torch.zeros(4)
     for previous, heard in (("both", True), ("generator", True), ("discriminator", False), ("none", False)):
-        network = awake(ModelConfig(family="autoregressive", width=16, styles=("rock", "jazz"), previous=previous))
+        network = awake(
+            ModelConfig(family="autoregressive", width=16, styles=("rock", "jazz"), previous=previous)
+        )
         with torch.no_grad():
             assert torch.equal(network(given, drums), network(other, drums)) != heard
             silent = [network(c.replace(has_previous=absent), drums) for c in (given, other)]
@@ -200,7 +203,9 @@ def test_stopped_and_resumed_gives_the_same_weights(practice_data, tmp_path):
             practice_data, tmp_path / "parts", device="cpu", progress=False, on_look=leave,
         )  # fmt: skip
     assert load_run(tmp_path / "parts" / "run.safetensors")["step"] == 12
-    resumed = train(configured(), practice_data, tmp_path / "parts", device="cpu", progress=False, resume=True)
+    resumed = train(
+        configured(), practice_data, tmp_path / "parts", device="cpu", progress=False, resume=True
+    )
     assert whole.read_bytes() == resumed.read_bytes()
 
 
@@ -212,7 +217,9 @@ def test_ranked_it_has_a_critic_and_resumes_exactly(practice_data, tmp_path):
     def leave(trainer, step):
         raise KeyboardInterrupt
 
-    stopping = configured("train.ranking_steps=6", "train.warmup_steps=6", "train.evaluate_every=10", "train.save_every=8")
+    stopping = configured(
+        "train.ranking_steps=6", "train.warmup_steps=6", "train.evaluate_every=10", "train.save_every=8"
+    )
     with pytest.raises(KeyboardInterrupt):
         train(stopping, practice_data, tmp_path / "parts", device="cpu", progress=False, on_look=leave)
     resumed = train(ranked, practice_data, tmp_path / "parts", device="cpu", progress=False, resume=True)
@@ -241,7 +248,11 @@ def test_in_the_game_it_shows_what_it_played_with_the_gradient_of_each_hit_by_it
     assert torch.equal(drums > 0.5, network.play(given, noise.bits))
     wanted = torch.randn(drums.shape, generator=dice(9))
     (drums * wanted).sum().backward()
-    got = {key: parameter.grad.clone() for key, parameter in network.named_parameters() if parameter.grad is not None}
+    got = {
+        key: parameter.grad.clone()
+        for key, parameter in network.named_parameters()
+        if parameter.grad is not None
+    }
     network.zero_grad()
     (noisy_probs(network(given, drums.detach()), noise.bits) * wanted).sum().backward()
     for key, parameter in network.named_parameters():
@@ -266,7 +277,13 @@ def test_in_the_game_a_bar_that_comes_again_is_learned_from_where_it_was_first_p
 
 
 def test_it_plays_the_game_and_resumes_exactly(practice_data, tmp_path):
-    game = ["train.steps=8", "train.critic_first=2", "train.warmup_steps=4", "train.reconstruction=0.15", "train.mismatch=0.1"]
+    game = [
+        "train.steps=8",
+        "train.critic_first=2",
+        "train.warmup_steps=4",
+        "train.reconstruction=0.15",
+        "train.mismatch=0.1",
+    ]
     seen = []
     whole = train(
         configured(*game, "train.evaluate_every=12"), practice_data, tmp_path / "whole", device="cpu", progress=False,
@@ -281,7 +298,9 @@ def test_it_plays_the_game_and_resumes_exactly(practice_data, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         stopping = configured(*game, "train.evaluate_every=9", "train.save_every=7")
         train(stopping, practice_data, tmp_path / "parts", device="cpu", progress=False, on_look=leave)
-    resumed = train(configured(*game), practice_data, tmp_path / "parts", device="cpu", progress=False, resume=True)
+    resumed = train(
+        configured(*game), practice_data, tmp_path / "parts", device="cpu", progress=False, resume=True
+    )
     assert whole.read_bytes() == resumed.read_bytes()
 
 
@@ -292,8 +311,13 @@ def test_wishes_that_count_more_are_taken_further_from_the_answer_without_them()
         network.begin.weight[:, -5:].normal_(generator=dice(1))
         network.steps.bias_ih_l0[64:128] = 6.0
     given = condition(CONFIG, style=torch.tensor([1, 0, 2, 0]), density=torch.tensor([0.0, 30.0, 4.0, 0.0]))
-    plain, stressed = network.play(given, bits), network.play(given, bits, stress={"style": 3.0, "density": 2.0})
-    assert torch.equal(plain[3], stressed[3]) and all(not torch.equal(plain[i], stressed[i]) for i in range(3))
+    plain, stressed = (
+        network.play(given, bits),
+        network.play(given, bits, stress={"style": 3.0, "density": 2.0}),
+    )
+    assert torch.equal(plain[3], stressed[3]) and all(
+        not torch.equal(plain[i], stressed[i]) for i in range(3)
+    )
     nothing, none = torch.zeros_like(given.style), torch.zeros_like(given.density)
     with torch.no_grad():
         styled, dense, without = (
@@ -321,12 +345,18 @@ def test_a_crash_comes_again_with_its_bar_as_often_as_asked():
     given.previous[:, ::16, CRASH] = 1
     with torch.no_grad():
         network.bias[CRASH] = 50.0  # a crash everywhere
-    plan = torch.tensor([[0, 1, 2, 4]] * size)  # the last one repeats a bar of the phrase; 4 bars before the second is none
+    plan = torch.tensor(
+        [[0, 1, 2, 4]] * size
+    )  # the last one repeats a bar of the phrase; 4 bars before the second is none
     plan[: size // 2, 1] = 4
-    always, half, never = (network.play(given, some_bits(size), plan=plan, crash_again=c) for c in (1.0, 0.5, 0.0))
+    always, half, never = (
+        network.play(given, some_bits(size), plan=plan, crash_again=c) for c in (1.0, 0.5, 0.0)
+    )
     ones = [hits.unflatten(1, (4, 16))[:, :, 0, CRASH].float() for hits in (always, half, never)]
     assert ones[0].all() and ones[1][:, 0].all() and ones[2][:, 0].all()
-    assert ones[2][: size // 2, 1].all() and not ones[2][size // 2 :, 1].any(), "from the phrase before it comes along"
+    assert ones[2][: size // 2, 1].all() and not ones[2][size // 2 :, 1].any(), (
+        "from the phrase before it comes along"
+    )
     assert not ones[2][:, 2].any() and 0.4 < ones[1][:, 2].mean() < 0.6
     others = [hits.unflatten(1, (4, 16))[:, 1, 1:] for hits in (always, never)]
     assert torch.equal(*others), "and nothing else goes with it"
@@ -337,7 +367,9 @@ def test_likelihood_alone_is_the_warm_up_of_the_modern_drummer(practice_data, tm
     assert (config.model.family, config.train.steps) == ("modern", 0)
     assert (
         config.model
-        == load_config("modern", [*SMALL, *(f"model.{name}=false" for name in ("plans", "told_plans", "memory"))]).model
+        == load_config(
+            "modern", [*SMALL, *(f"model.{name}=false" for name in ("plans", "told_plans", "memory"))]
+        ).model
     )
     seen = []
     file = train(

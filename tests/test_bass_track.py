@@ -54,7 +54,10 @@ def test_the_program_finds_it():
 
 
 def test_the_name_finds_it_without_the_program():
-    assert find_bass(song(("Lead", 81, line(72)), ("Baixo", 0, line(52)), ("Cello", 42, line(38)))).name == "Baixo"
+    assert (
+        find_bass(song(("Lead", 81, line(72)), ("Baixo", 0, line(52)), ("Cello", 42, line(38)))).name
+        == "Baixo"
+    )
 
 
 def test_a_bassoon_and_a_bass_drum_do_not_pass_for_a_bass():
@@ -63,7 +66,9 @@ def test_a_bassoon_and_a_bass_drum_do_not_pass_for_a_bass():
 
 
 def test_the_part_that_plays_the_song_wins_over_a_stray_one():
-    found = find_bass(song(("Bass fill", 38, line(40, 3)), ("Bass", 33, line(40, 32)), ("Piano", 0, chords())))
+    found = find_bass(
+        song(("Bass fill", 38, line(40, 3)), ("Bass", 33, line(40, 32)), ("Piano", 0, chords()))
+    )
     assert found.name == "Bass"
 
 
@@ -73,7 +78,11 @@ def test_an_empty_bass_track_never_wins():
 
 
 def test_without_hints_the_lowest_single_line_is_taken():
-    found = find_bass(song(("Lead", 80, line(67)), ("Low", 81, line(43)), ("Pad", 88, chords(36)), ("Drums", None, line(30))))
+    found = find_bass(
+        song(
+            ("Lead", 80, line(67)), ("Low", 81, line(43)), ("Pad", 88, chords(36)), ("Drums", None, line(30))
+        )
+    )
     assert found.name == "Low"
 
 
@@ -100,7 +109,9 @@ def test_a_bass_that_changes_its_sound_is_one_line():
 
 
 def test_the_title_of_a_format_0_song_says_nothing_about_its_parts():
-    body = b"".join(bytes((0, 0xC0 | c, p, 0, 0x90 | c, n, 64)) for c, p, n in [(0, 80, 76), (1, 0, 60), (2, 36, 40)])
+    body = b"".join(
+        bytes((0, 0xC0 | c, p, 0, 0x90 | c, n, 64)) for c, p, n in [(0, 80, 76), (1, 0, 60), (2, 36, 40)]
+    )
     body += b"".join(bytes((96 if c == 0 else 0, 0x80 | c, n, 0)) for c, n in [(0, 76), (1, 60), (2, 40)])
     assert find_bass(parse_song(smf(named(b"All about the bass", 80, body), form=0))).program == 36
 
@@ -116,7 +127,9 @@ def test_an_exact_name_wins_over_a_longer_one():
 
 @pytest.mark.parametrize("choice", [0, 3, "9", "-1", "tuba", "", "1.5"])
 def test_a_wrong_choice_lists_the_tracks(choice):
-    with pytest.raises(NoBassError, match=r"--bass-track .*1 Bass \(program 33, 32 notes\); 2 Drums \(drums, 32 notes\)"):
+    with pytest.raises(
+        NoBassError, match=r"--bass-track .*1 Bass \(program 33, 32 notes\); 2 Drums \(drums, 32 notes\)"
+    ):
         find_bass(song(("Bass", 33, line()), ("Drums", None, line(36))), choice)
 
 

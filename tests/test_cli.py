@@ -15,7 +15,9 @@ from basedrum.errors import BasedrumError
 
 
 def run(*arguments, **options):
-    return subprocess.run([sys.executable, "-m", "basedrum", *map(str, arguments)], capture_output=True, text=True, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "basedrum", *map(str, arguments)], capture_output=True, text=True, **options
+    )
 
 
 def one_line(capsys):
@@ -28,7 +30,11 @@ def test_generate_says_what_it_found_and_where_the_drums_are(tmp_path, capsys):
     source = write_bass(tmp_path / "song.mid")
     assert cli.main(["generate", str(source), "-o", str(tmp_path / "out.mid"), "--seed", "3"]) == 0
     out, err = capsys.readouterr()
-    assert 'bass: track 1 "Fingered Bass", 12 notes; 6 bars' in out and str(tmp_path / "out.mid") in out and not err
+    assert (
+        'bass: track 1 "Fingered Bass", 12 notes; 6 bars' in out
+        and str(tmp_path / "out.mid") in out
+        and not err
+    )
     assert (tmp_path / "out.mid").exists()
 
 
@@ -47,7 +53,17 @@ def test_styles_are_listed_one_a_line(capsys):
 def test_bars_played_anew_are_told(tmp_path, capsys):
     source = write_bass(tmp_path / "song.mid")
     assert cli.main(["generate", str(source), "-o", str(tmp_path / "one.mid")]) == 0
-    words = ["generate", str(tmp_path / "one.mid"), "-o", str(tmp_path / "two.mid"), "--bars", "3:4", "--seed", "5", "--png"]
+    words = [
+        "generate",
+        str(tmp_path / "one.mid"),
+        "-o",
+        str(tmp_path / "two.mid"),
+        "--bars",
+        "3:4",
+        "--seed",
+        "5",
+        "--png",
+    ]
     assert cli.main([*words, "--png-bars", "2"]) == 0
     assert "drums (bars 3 to 4, seed 5) written" in capsys.readouterr().out
     assert (tmp_path / "two.png").exists()
@@ -126,7 +142,9 @@ def test_statuses(monkeypatch, capsys, error, status):
     one_line(capsys)
 
 
-@pytest.mark.parametrize("stop, status", [(KeyboardInterrupt(), 130), (KeyboardInterrupt(signal.SIGTERM), 143)])
+@pytest.mark.parametrize(
+    "stop, status", [(KeyboardInterrupt(), 130), (KeyboardInterrupt(signal.SIGTERM), 143)]
+)
 def test_a_signal_is_no_error(monkeypatch, capsys, stop, status):
     def stopped(*arguments, **options):
         raise stop
@@ -175,7 +193,9 @@ def test_python_has_every_option_of_generate_by_the_same_name():
 
 
 def test_help_is_quick_and_imports_nothing_heavy():
-    probe = "import sys; from basedrum import cli; cli.main(['--help']); sys.stderr.write(' '.join(sys.modules))"
+    probe = (
+        "import sys; from basedrum import cli; cli.main(['--help']); sys.stderr.write(' '.join(sys.modules))"
+    )
     result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
     heavy = {"torch", "numpy", "symusic", "scipy", "matplotlib", "pypianoroll", "pretty_midi", "tqdm"}
     assert not heavy & {name.split(".")[0] for name in result.stderr.split()}
@@ -188,13 +208,24 @@ def test_generating_imports_nothing_it_does_not_need(tmp_path, family):
     from basedrum.models.families import build_generator
     from basedrum.weights import save_drummer
 
-    save_drummer(tmp_path / "small.safetensors", build_generator(ModelConfig(family=family, width=16)), None, {})
+    save_drummer(
+        tmp_path / "small.safetensors", build_generator(ModelConfig(family=family, width=16)), None, {}
+    )
     source = write_bass(tmp_path / "song.mid")
     words = ["generate", str(source), "--model", str(tmp_path / "small.safetensors")]
     probe = f"import sys; from basedrum import cli; assert cli.main({words!r}) == 0; sys.stderr.write(' '.join(sys.modules))"
     result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
     assert (tmp_path / "song.drums.mid").exists(), result.stderr
-    heavy = {"torch._dynamo", "torch._inductor", "sympy", "scipy", "matplotlib", "pypianoroll", "pretty_midi", "mido"}
+    heavy = {
+        "torch._dynamo",
+        "torch._inductor",
+        "sympy",
+        "scipy",
+        "matplotlib",
+        "pypianoroll",
+        "pretty_midi",
+        "mido",
+    }
     assert not heavy & set(result.stderr.split())
 
 
@@ -205,5 +236,7 @@ def test_a_reader_that_leaves_is_no_failure(tmp_path):
 
 
 def test_names_outside_the_alphabet_of_the_terminal(tmp_path):
-    result = run("generate", tmp_path / "ü-ベース.mid", env={**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"})
+    result = run(
+        "generate", tmp_path / "ü-ベース.mid", env={**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    )
     assert result.returncode == 2 and result.stderr.isascii() and result.stderr.count("\n") == 1

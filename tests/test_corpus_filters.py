@@ -26,7 +26,9 @@ METRES = [
 def random_notes(rng, end: int, low: int, high: int, ticks_per_quarter: int) -> Notes:
     start = np.sort(rng.integers(0, end, 150))
     length = rng.integers(1, ticks_per_quarter * 3, 150)
-    return Notes(start, np.minimum(start + length, end), rng.integers(low, high, 150), rng.integers(1, 128, 150))
+    return Notes(
+        start, np.minimum(start + length, end), rng.integers(low, high, 150), rng.integers(1, 128, 150)
+    )
 
 
 @pytest.mark.parametrize("ticks_per_quarter", [96, 480, 7])
@@ -45,8 +47,12 @@ def test_a_batch_quantises_as_the_rolls_do(ticks_per_quarter):
     for row, (bass, drums) in zip(windows.index, zip(windows.bass, windows.drums, strict=True), strict=True):
         time, bass_notes, drum_notes = songs[row["song"]]
         steps = slice(row["measure"] * 16, row["measure"] * 16 + 64)
-        assert np.array_equal(np.unpackbits(bass, axis=-1), BassRoll.from_notes(bass_notes, time)[steps].to_array())
-        assert np.array_equal(np.unpackbits(drums, axis=-1), DrumRoll.from_notes(drum_notes, time).hits[steps])
+        assert np.array_equal(
+            np.unpackbits(bass, axis=-1), BassRoll.from_notes(bass_notes, time)[steps].to_array()
+        )
+        assert np.array_equal(
+            np.unpackbits(drums, axis=-1), DrumRoll.from_notes(drum_notes, time).hits[steps]
+        )
         assert np.array_equal(row["measure_steps"], time.measure_steps[row["measure"] : row["measure"] + 4])
         assert np.isclose(row["qpm"], time.qpm_at(time.measure_ticks[row["measure"]]))
 
@@ -98,7 +104,9 @@ def test_a_kit_is_a_kick_and_something_else_of_the_kit():
     bass = bass_roll(1, 1).to_notes(grid(1))
     kick, snare, conga = "kick x...x...x...x...", "snare ....x.......x...", "percussion x.x.x.x.x.x.x.x."
     parts = [drums(kick, snare), drums(kick), drums(kick, conga), drums(snare, "closed hat x...............")]
-    batch = Batch.of([pair(bass, each, 1) for each in [*parts, Notes.empty()]] + [pair(Notes.empty(), parts[0], 1)])
+    batch = Batch.of(
+        [pair(bass, each, 1) for each in [*parts, Notes.empty()]] + [pair(Notes.empty(), parts[0], 1)]
+    )
     assert filters.unfit(batch) == ["", "no real kit", "no real kit", "no real kit", "no drums", "no bass"]
 
 
@@ -108,7 +116,9 @@ def test_the_phase_of_shifted_drums_is_found(shift):
     rows = ("kick x.....x.........", "snare ....x.......x...", "crash x...............")
     notes = DrumRoll(np.tile(groove(*rows).velocities, (16, 1)), np.zeros((256, 72))).to_notes(time)
     drums = moved(notes, shift * 24)
-    phase, gain = filters.bar_phase(Batch.of([pair(bass_roll(1, 16).to_notes(time), drums), pair(notes, drums, 16, 12)]))
+    phase, gain = filters.bar_phase(
+        Batch.of([pair(bass_roll(1, 16).to_notes(time), drums), pair(notes, drums, 16, 12)])
+    )
     assert phase[0] == shift and (gain[0] > filters.MIN_PHASE_GAIN) == (shift != 0)
     assert gain[1] == 0  # a song in three is not asked
 
@@ -117,13 +127,19 @@ def test_fingerprints_do_not_hear_the_key_but_hear_rhythm_and_intervals():
     time = grid(8)
     line = bass_roll(3, 8).to_notes(time)
     up = Notes(line.start_ticks, line.end_ticks, line.pitches + 5, line.velocities)
-    bent = Notes(line.start_ticks, line.end_ticks, line.pitches + (np.arange(len(line)) == 7), line.velocities)
+    bent = Notes(
+        line.start_ticks, line.end_ticks, line.pitches + (np.arange(len(line)) == 7), line.velocities
+    )
     late = Notes(line.start_ticks + 24, line.end_ticks + 24, line.pitches, line.velocities)
     bar_late = Notes(line.start_ticks + 384, line.end_ticks + 384, line.pitches, line.velocities)
-    prints = fingerprints(Batch.of([pair(each, Notes.empty(), 9) for each in (line, up, bent, late, bar_late)]))
+    prints = fingerprints(
+        Batch.of([pair(each, Notes.empty(), 9) for each in (line, up, bent, late, bar_late)])
+    )
     assert prints[0].tune == prints[1].tune == prints[4].tune
     assert len({prints[0].tune, prints[2].tune, prints[3].tune}) == 3
-    assert np.array_equal(prints[0].spans, prints[1].spans) and np.array_equal(prints[0].spans, prints[4].spans)
+    assert np.array_equal(prints[0].spans, prints[1].spans) and np.array_equal(
+        prints[0].spans, prints[4].spans
+    )
     assert 0 < len(np.intersect1d(prints[0].spans, prints[2].spans)) < len(prints[0].spans) == 7
 
 
@@ -135,8 +151,12 @@ def test_reading_a_pair_takes_the_short_way_and_the_long_way_to_the_same_notes()
     parts = [building.Part("", 0, False, high), building.Part("", 0, False, bass)]
     unnamed = building.build_midi([*parts, building.Part("", 0, True, drums)], time)
     for found in (short, read_pair(unnamed, "b")):
-        assert np.array_equal(found.bass.starts, bass.start_ticks) and np.array_equal(found.bass.pitches, bass.pitches)
-        assert np.array_equal(found.bass.ends, bass.end_ticks) and np.array_equal(found.drums.starts, drums.start_ticks)
+        assert np.array_equal(found.bass.starts, bass.start_ticks) and np.array_equal(
+            found.bass.pitches, bass.pitches
+        )
+        assert np.array_equal(found.bass.ends, bass.end_ticks) and np.array_equal(
+            found.drums.starts, drums.start_ticks
+        )
         assert found.grid.measure_ticks.tolist() == time.measure_ticks.tolist()
     with pytest.raises(MidiError, match="drums"):
         read_pair(building.build_midi([parts[1]], time), "c")
@@ -163,11 +183,33 @@ def test_capped_weights(weights, caps, shares):
 
 
 def test_styles_come_from_the_first_known_word_of_the_genre():
-    genres = ["rock", "jazz-mixed", "pop-mixed", "web90s-pop", "game", "game-touhou", "game-jazz", "mixed", ""]
-    assert [style_of_genre(g) for g in genres] == ["rock", "jazz", "pop", "pop", "game", "game", "game", "", ""]
+    genres = [
+        "rock",
+        "jazz-mixed",
+        "pop-mixed",
+        "web90s-pop",
+        "game",
+        "game-touhou",
+        "game-jazz",
+        "mixed",
+        "",
+    ]
+    assert [style_of_genre(g) for g in genres] == [
+        "rock",
+        "jazz",
+        "pop",
+        "pop",
+        "game",
+        "game",
+        "game",
+        "",
+        "",
+    ]
     assert style_of_genre("deep House", ["house"]) == "house"
 
 
 def test_hashes_fall_into_splits_by_their_shares():
-    splits = np.bincount([split_of_hash(key * 0x9E3779B97F4A7C15 % 2**64) for key in range(20_000)], minlength=3)
+    splits = np.bincount(
+        [split_of_hash(key * 0x9E3779B97F4A7C15 % 2**64) for key in range(20_000)], minlength=3
+    )
     assert np.allclose(splits / 20_000, [0.9, 0.05, 0.05], atol=0.005)

@@ -49,7 +49,9 @@ def test_swung_eighths_fall_on_the_fourth_step_of_the_beat_and_are_not_late():
     assert take.swing[0] == 2 and abs(take.swing[1] - 2 / 3) < 0.03 and take.style == "rock"
     hat = np.flatnonzero(take.hits[16:32, CLOSED_HAT])
     assert hat.tolist() == [0, 3, 4, 7, 8, 11, 12, 15]
-    assert abs(np.nanmedian(take.offsets[3::4, CLOSED_HAT])) < 0.12  # unbent it would be a third of a step early
+    assert (
+        abs(np.nanmedian(take.offsets[3::4, CLOSED_HAT])) < 0.12
+    )  # unbent it would be a third of a step early
 
 
 @pytest.mark.parametrize("late", [-0.04, 0.0, 0.03])
@@ -57,7 +59,11 @@ def test_swung_eighths_fall_on_the_fourth_step_of_the_beat_and_are_not_late():
 @pytest.mark.parametrize("pair", [1, 2])
 def test_swing_is_found_in_eighths_and_sixteenths_however_late_the_take(pair, ratio, late):
     pairs = np.arange(64) * pair / 2
-    onsets = np.concatenate([pairs, pairs + ratio * pair / 2]) + late + np.random.default_rng(0).normal(0, 0.005, 128)
+    onsets = (
+        np.concatenate([pairs, pairs + ratio * pair / 2])
+        + late
+        + np.random.default_rng(0).normal(0, 0.005, 128)
+    )
     found = find_swing(onsets)
     assert found == (1, 0.5) if ratio == 0.5 else found[0] == pair and abs(found[1] - ratio) < 0.021
 

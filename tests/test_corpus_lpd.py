@@ -39,7 +39,9 @@ def lpd_file(seed: int = 1, num_measures: int = 8, beats: int = 4, downbeats: bo
     length = num_measures * steps * TICKS_PER_STEP
     rolls = {"Drums": roll_of(drums, drums), "Bass": roll_of(bass.onset[keep], bass.sustain[keep])}
     tracks = [
-        pypianoroll.StandardTrack(name, program, name == "Drums", rolls.get(name, np.zeros((length, 128), np.uint8)))
+        pypianoroll.StandardTrack(
+            name, program, name == "Drums", rolls.get(name, np.zeros((length, 128), np.uint8))
+        )
         for name, program in (("Drums", 0), ("Piano", 0), ("Guitar", 24), ("Bass", 32), ("Strings", 48))
     ]
     downbeat = np.arange(length) % (beats * RESOLUTION) == 0 if downbeats else None
@@ -60,7 +62,9 @@ def test_an_lpd_archive_comes_in_cell_for_cell(tmp_path, beats, downbeats):
     report = prepare([tmp_path / "lpd_5.tar.gz"], tmp_path / "out", workers=1, progress=False)
     data = PhraseDataset.open(tmp_path / "out")
     assert report.kept_songs == 2 and data.songs == ["1", "2"] and len(data) == 4
-    assert data.index["qpm"].tolist() == [90, 140, 90, 140] and (data.index["measure_steps"] == beats * 4).all()
+    assert (
+        data.index["qpm"].tolist() == [90, 140, 90, 140] and (data.index["measure_steps"] == beats * 4).all()
+    )
     for i, seed in enumerate((1, 2)):
         rows = np.asarray([2 * i, 2 * i + 1])
         assert np.array_equal(data.drums(rows).reshape(-1, 72), drum_roll(seed, 8, beats * 4).hits)
@@ -81,7 +85,9 @@ def test_a_tree_of_npz_files_and_midi_files_mix(tmp_path):
 
 def test_metres_that_change_and_pickups_follow_the_downbeats():
     data = lpd_file(1, 8)
-    beats = np.cumsum([0, 1, 4, 4, 3, 3, 4, 4, 4])[1:] * RESOLUTION  # a pickup of one beat, then 4 4 3 3 4 4 4
+    beats = (
+        np.cumsum([0, 1, 4, 4, 3, 3, 4, 4, 4])[1:] * RESOLUTION
+    )  # a pickup of one beat, then 4 4 3 3 4 4 4
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         length = len(np.load(io.BytesIO(archive.read("downbeat.npy"))))
     downbeat = np.zeros(length, bool)

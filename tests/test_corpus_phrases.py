@@ -11,7 +11,17 @@ from basedrum.corpus.windows import INDEX_DTYPE
 from basedrum.errors import DataError
 from basedrum.music import kit
 
-SONGS = [{"id": "a", "path": "x/a.mid", "source": "s", "style": "rock", "split": "train", "group": "g", "phrases": 3}]
+SONGS = [
+    {
+        "id": "a",
+        "path": "x/a.mid",
+        "source": "s",
+        "style": "rock",
+        "split": "train",
+        "group": "g",
+        "phrases": 3,
+    }
+]
 
 
 @pytest.fixture
@@ -37,7 +47,11 @@ def test_what_is_written_is_read(folder, rolls):
     assert data.bass(rows).dtype == bool and np.array_equal(data.bass(rows), rolls[0][rows])
     assert np.array_equal(data.drums(rows), rolls[1][rows])
     assert data.kit(rows).dtype == bool and np.array_equal(data.kit(rows), kit.fold(rolls[1][rows]))
-    assert data.rows("train").tolist() == [0, 1, 4] and data.rows("valid").tolist() == [2] and data.rows("test").tolist() == [3]
+    assert (
+        data.rows("train").tolist() == [0, 1, 4]
+        and data.rows("valid").tolist() == [2]
+        and data.rows("test").tolist() == [3]
+    )
     assert data.index["qpm"].tolist() == [60, 70, 80, 90, 100] and data.meta["seed"] == 3
     assert data.bass(np.zeros(0, int)).shape == (0, 2, 64, 72)
     with pytest.raises(ValueError, match="train, valid, test"):
@@ -52,8 +66,14 @@ def test_the_index_cannot_be_changed_by_mistake(folder):
 def test_half_a_million_phrases_open_in_milliseconds(folder):
     count = 500_000
     for name, (dtype, shape) in ARRAYS.items():
-        with open(folder / f"{name}.npy", "wb") as file:  # sparse: the folder claims 860 MB and takes next to none
-            header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (count, *shape)}
+        with open(
+            folder / f"{name}.npy", "wb"
+        ) as file:  # sparse: the folder claims 860 MB and takes next to none
+            header = {
+                "descr": np.lib.format.dtype_to_descr(dtype),
+                "fortran_order": False,
+                "shape": (count, *shape),
+            }
             np.lib.format.write_array_header_1_0(file, header)
             file.truncate(file.tell() + count * dtype.itemsize * int(np.prod(shape)))
     meta = json.loads((folder / "meta.json").read_text())

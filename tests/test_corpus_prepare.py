@@ -1,4 +1,5 @@
-"""prepare: songs in, phrases out; duplicates, splits, caps, resuming, and the same bytes however it is run."""
+"""prepare: songs in, phrases out; duplicates, splits, caps, resuming, and the same bytes however it is
+run."""
 
 import csv
 import io
@@ -56,7 +57,10 @@ def test_three_four_songs_lie_on_measures_of_twelve_steps(tmp_path):
     run([folder], tmp_path / "out")
     data = PhraseDataset.open(tmp_path / "out")
     assert (data.index["measure_steps"] == 12).all() and len(data) == 2
-    bass, drums = data.bass(np.arange(2)).reshape(2, 2, 4, 16, 72), data.drums(np.arange(2)).reshape(2, 4, 16, 72)
+    bass, drums = (
+        data.bass(np.arange(2)).reshape(2, 2, 4, 16, 72),
+        data.drums(np.arange(2)).reshape(2, 4, 16, 72),
+    )
     assert not bass[..., 12:, :].any() and not drums[..., 12:, :].any()
     assert np.array_equal(drums.reshape(-1, 72), drum_roll(2, 8, 12).hits)
     assert np.array_equal(bass.transpose(1, 0, 2, 3, 4).reshape(2, -1, 72), bass_roll(2, 8, 12).to_array())
@@ -65,7 +69,10 @@ def test_three_four_songs_lie_on_measures_of_twelve_steps(tmp_path):
 def test_windows_where_a_part_is_silent_are_left_out_and_links_stop_there(tmp_path):
     bass, drums = bass_roll(3, 20), drum_roll(3, 20)
     drums.velocities[16 * 4 : 16 * 6] = 0  # phrase 1: drums in two measures of four
-    bass.onset[16 * 12 : 16 * 13], bass.sustain[16 * 12 : 16 * 13] = False, False  # phrase 3: bass in three of four
+    bass.onset[16 * 12 : 16 * 13], bass.sustain[16 * 12 : 16 * 13] = (
+        False,
+        False,
+    )  # phrase 3: bass in three of four
     run([write_songs(tmp_path / "songs", {"a.mid": song(3, 20, bass=bass, drums=drums)})], tmp_path / "out")
     index = PhraseDataset.open(tmp_path / "out").index
     assert index["measure"].tolist() == [0, 8, 12, 16]
@@ -132,7 +139,12 @@ def labelled(tmp_path: Path, rows: list[str]) -> Path:
 
 def test_a_csv_names_splits_groups_sources_and_styles(tmp_path):
     write_songs(tmp_path / "songs", {f"s{i}.mid": song(i) for i in range(5)})
-    rows = ["id,split,source,genre,group", "s0,test,net,web90s-pop,", "s1,valid,net,jazz-mixed,g", "s2,,net,polka,g"]
+    rows = [
+        "id,split,source,genre,group",
+        "s0,test,net,web90s-pop,",
+        "s1,valid,net,jazz-mixed,g",
+        "s2,,net,polka,g",
+    ]
     labels = labelled(tmp_path, [*rows, "s3,train,,rock,"])
     run([tmp_path / "songs"], tmp_path / "out", songs_csv=labels)
     data = PhraseDataset.open(tmp_path / "out")
@@ -159,11 +171,15 @@ def test_bar_lines_that_the_csv_doubts_are_moved_by_half_a_bar_or_the_song_is_le
 
 def test_caps_bound_the_share_of_a_style_in_the_sampling_weight(tmp_path):
     write_songs(tmp_path / "songs", {f"s{i}.mid": song(i) for i in range(10)})
-    labels = labelled(tmp_path, ["id,genre,split", *(f"s{i},{'game' if i < 8 else 'rock'},train" for i in range(10))])
+    labels = labelled(
+        tmp_path, ["id,genre,split", *(f"s{i},{'game' if i < 8 else 'rock'},train" for i in range(10))]
+    )
     run([tmp_path / "songs"], tmp_path / "out", songs_csv=labels, source_caps={"game": 0.2})
     data = PhraseDataset.open(tmp_path / "out")
     weight = data.index["weight"]
-    assert np.isclose(weight[data.index["style"] == data.styles.index("game")].sum() / weight.sum(), 0.2, atol=1e-5)
+    assert np.isclose(
+        weight[data.index["style"] == data.styles.index("game")].sum() / weight.sum(), 0.2, atol=1e-5
+    )
     assert weight[data.index["style"] == data.styles.index("rock")].tolist() == [1.0] * 6
 
 
@@ -231,7 +247,9 @@ def test_a_run_that_died_goes_on_and_ends_the_same(tmp_path, many, monkeypatch):
     with pytest.raises(DataError, match="finished"):
         PhraseDataset.open(tmp_path / "out")
     fresh = []
-    monkeypatch.setattr(collect, "make_shard", lambda task: fresh.append(task.shard) or shards.make_shard(task))
+    monkeypatch.setattr(
+        collect, "make_shard", lambda task: fresh.append(task.shard) or shards.make_shard(task)
+    )
     run([many], tmp_path / "out")
     assert len(fresh) == 2 and contents(tmp_path / "out") == contents(tmp_path / "whole")
     assert not (tmp_path / "out" / ".shards").exists()
@@ -245,7 +263,9 @@ def test_other_songs_under_the_same_names_are_read_again(tmp_path, many, monkeyp
     (many / "3.mid").write_bytes(song(33, 8))
     run([many], tmp_path / "out")
     data = PhraseDataset.open(tmp_path / "out")
-    assert np.array_equal(data.drums(np.flatnonzero(data.index["song"] == 3)).reshape(-1, 72), drum_roll(33, 8).hits)
+    assert np.array_equal(
+        data.drums(np.flatnonzero(data.index["song"] == 3)).reshape(-1, 72), drum_roll(33, 8).hits
+    )
 
 
 @pytest.mark.parametrize(
@@ -322,7 +342,10 @@ def test_a_killed_worker_is_one_clear_line_and_what_is_done_is_kept(tmp_path, ma
 def test_a_folder_that_another_run_writes_is_refused_and_left_alone(tmp_path, many):
     run([many], tmp_path / "out")
     before = contents(tmp_path / "out")
-    with take_lock(tmp_path / "out" / ".lock"), pytest.raises(DataError, match="another `prepare` is writing it"):
+    with (
+        take_lock(tmp_path / "out" / ".lock"),
+        pytest.raises(DataError, match="another `prepare` is writing it"),
+    ):
         run([tmp_path / "songs" / "1.mid"], tmp_path / "out")
     assert contents(tmp_path / "out") == before
     run([many], tmp_path / "out")

@@ -1,4 +1,5 @@
-"""The judges on made-up music whose answer is known: AUC by hand, tests near .5 and near 1, matching above chance."""
+"""The judges on made-up music whose answer is known: AUC by hand, tests near .5 and near 1, matching above
+chance."""
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ FAST = TwoSampleConfig(width=16, steps=80)
 
 
 def band(num_songs: int, per_song: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (bass (n, 2, 64, 72), hits (n, 64, 12), songs (n,)) of a band whose kick follows the bass, its bars repeating."""
+    """Return (bass (n, 2, 64, 72), hits (n, 64, 12), songs (n,)) of a band whose kick follows the bass, its
+    bars repeating."""
     rng = np.random.default_rng(seed)
     songs = np.repeat(np.arange(num_songs), per_song)
     bass, hits = np.zeros((len(songs), 2, 64, 72), bool), np.zeros((len(songs), 64, 12), bool)
@@ -76,7 +78,9 @@ def test_two_sample_is_seeded_and_leaves_the_callers_randomness_alone():
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.get_num_threads() == threads
     assert first == two_sample(rows, rows[::-1].copy(), songs, songs, seed=1, judge=network_judge(config))
-    assert np.isnan(two_sample(rows[:8], rows[:8], songs[:8], songs[:8], judge=network_judge(config)).value)  # two songs only
+    assert np.isnan(
+        two_sample(rows[:8], rows[:8], songs[:8], songs[:8], judge=network_judge(config)).value
+    )  # two songs only
     assert np.isnan(real_floor(rows[:8], songs[:8], judge=network_judge(config)).value)
 
 
@@ -103,7 +107,9 @@ def test_matching_finds_the_bass_of_new_songs_and_without_the_kick_it_cannot():
 def test_matching_loss_leaves_out_other_phrases_of_the_same_song():
     logits = torch.zeros(3, 3)
     assert matching_loss(logits, torch.tensor([0, 1, 2])).item() == pytest.approx(np.log(3))
-    assert matching_loss(logits, torch.tensor([0, 0, 1])).item() == pytest.approx((2 * np.log(2) + np.log(3)) / 3)
+    assert matching_loss(logits, torch.tensor([0, 0, 1])).item() == pytest.approx(
+        (2 * np.log(2) + np.log(3)) / 3
+    )
     assert matching_loss(100 * torch.eye(3), torch.tensor([0, 1, 2])).item() == pytest.approx(0, abs=1e-6)
 
 
@@ -126,4 +132,6 @@ def test_bass_rows_tell_up_down_and_same():
         bass[0, :, step, pitch] = True
     rows = bass_rows(bass, np.array([120.0]))[0]
     assert [np.flatnonzero(rows[r]).tolist() for r in (3, 4, 5)] == [[4], [12], [8]]
-    assert rows[2, [0, 4, 8, 12]] == pytest.approx(np.array([-1, 1, 1, -6]) / 12, abs=1e-3)  # around the median, 11
+    assert rows[2, [0, 4, 8, 12]] == pytest.approx(
+        np.array([-1, 1, 1, -6]) / 12, abs=1e-3
+    )  # around the median, 11

@@ -1,4 +1,5 @@
-"""From a small prepared dataset to a report: who is given what, what is counted, and that the report can be read."""
+"""From a small prepared dataset to a report: who is given what, what is counted, and that the report can be
+read."""
 
 import json
 
@@ -36,20 +37,30 @@ SMALL = Effort(
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory) -> PhraseDataset:
-    """30 songs of 1 to 6 phrases; the third phrase of every sixth song is missing; the first 20 songs are for training."""
+    """30 songs of 1 to 6 phrases; the third phrase of every sixth song is missing; the first 20 songs are for
+    training."""
     rng = np.random.default_rng(0)
     rows, songs = [], []
     for song in range(30):
         songs.append({"id": f"song {song}", "split": "train" if song < 20 else "valid"})
         for number in range(1 + song % 6):
             if not (song % 6 == 5 and number == 2):
-                rows.append((song, 4 * number, song % 2, -1, 0 if song < 20 else 1, 90 + song, [16] * 4, -1, -1, 1.0))
+                rows.append(
+                    (song, 4 * number, song % 2, -1, 0 if song < 20 else 1, 90 + song, [16] * 4, -1, -1, 1.0)
+                )
     index = np.array(rows, INDEX_DTYPE)
     for row in range(1, len(index)):
-        if index["song"][row] == index["song"][row - 1] and index["measure"][row] == index["measure"][row - 1] + 4:
+        if (
+            index["song"][row] == index["song"][row - 1]
+            and index["measure"][row] == index["measure"][row - 1] + 4
+        ):
             index["previous"][row], index["next"][row - 1] = row - 1, row
     index["measure_steps"][index["song"] == 22] = 12
-    onset = (rng.random((len(index), 64, 72)) < 0.01) & (np.arange(72) < 24) & active(index["measure_steps"])[..., None]
+    onset = (
+        (rng.random((len(index), 64, 72)) < 0.01)
+        & (np.arange(72) < 24)
+        & active(index["measure_steps"])[..., None]
+    )
     bass = np.packbits(np.stack([onset, onset], axis=1), axis=-1)
     hits = rng.random((len(index), 64, 12)) < 0.1
     drums = np.packbits(kit.unfold(hits), axis=-1)
@@ -212,7 +223,9 @@ def test_report_has_every_measure_of_every_drummer(report, dataset):
     assert real["density_error"].value < 0.3
     assert fixed["c2st_trees"].value > 0.9  # noise it is not
     assert fixed["c2st_alone_higher"].value == max(fixed["c2st_alone"].value, fixed["c2st_trees"].value)
-    assert copied["seed_lift_lowest"].value == pytest.approx(copied["seed_lift"].value)  # it has but one answer
+    assert copied["seed_lift_lowest"].value == pytest.approx(
+        copied["seed_lift"].value
+    )  # it has but one answer
     assert fixed["hits_first"].value == pytest.approx(11.7)  # 12 hits a bar, 9 in the one song of ten in 3/4
     assert fixed["fill_4"].value == pytest.approx(1)
     assert np.isnan(fixed["seam"].value)  # nothing ever changes
@@ -240,12 +253,18 @@ def test_text_fits_the_screen_and_shows_everyone(report):
 
 def test_odd_reports_can_be_read_too():
     row = {"lift": Estimate(-0.0001, -0.5, 123.4), "c2st": Estimate(0.5, float("nan"), float("nan"))}
-    report = Report({"split": "valid"}, {"x" * 90: row, REAL: {}}, {"lift": {"x" * 90: {"s" * 90: row["lift"]}}})
+    report = Report(
+        {"split": "valid"}, {"x" * 90: row, REAL: {}}, {"lift": {"x" * 90: {"s" * 90: row["lift"]}}}
+    )
     text = report.to_text()
     assert max(map(len, text.splitlines())) <= LINE_WIDTH
     assert ".500" in text
     assert "-.500~123.4" in text
-    assert json.loads(report.to_json())["figures"]["x" * 90]["c2st"] == {"value": 0.5, "low": None, "high": None}
+    assert json.loads(report.to_json())["figures"]["x" * 90]["c2st"] == {
+        "value": 0.5,
+        "low": None,
+        "high": None,
+    }
 
 
 def test_markdown_has_the_same_figures_in_tables_that_render(report):
@@ -259,8 +278,14 @@ def test_markdown_has_the_same_figures_in_tables_that_render(report):
     assert header[1:] == list(report.figures)
     line = next(line for line in text.splitlines() if line.startswith("| phi kick |"))
     assert line.split("|")[3].strip() == "1.000 [1.000, 1.000]"
-    odd = Report({}, {"a|b": {"lift": Estimate(0.5, 0.4, 0.6), "c2st_16": NOT_MEASURED}}, notes=["a note"]).to_markdown()
-    assert "| figure | a\\|b |" in odd and "| lift | .500 [.400, .600] |" in odd and "| 16-bar structure | - |" in odd
+    odd = Report(
+        {}, {"a|b": {"lift": Estimate(0.5, 0.4, 0.6), "c2st_16": NOT_MEASURED}}, notes=["a note"]
+    ).to_markdown()
+    assert (
+        "| figure | a\\|b |" in odd
+        and "| lift | .500 [.400, .600] |" in odd
+        and "| 16-bar structure | - |" in odd
+    )
     assert odd.endswith("\na note\n")
 
 
@@ -321,22 +346,32 @@ def test_plot_is_a_picture(report, tmp_path):
 
 
 def test_the_verb_writes_all_four_files(dataset, tmp_path):
-    app.evaluate([], dataset.folder, tmp_path / "out" / "report", effort=SMALL, rivals=False, limit=12, progress=False)
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [f"report.{kind}" for kind in ("json", "md", "png", "txt")]
+    app.evaluate(
+        [], dataset.folder, tmp_path / "out" / "report", effort=SMALL, rivals=False, limit=12, progress=False
+    )
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        f"report.{kind}" for kind in ("json", "md", "png", "txt")
+    ]
     assert REAL in (tmp_path / "out" / "report.md").read_text()
 
 
 def test_a_drummer_can_be_added_to_an_earlier_report(report, dataset, tmp_path):
     """The table is that of one evaluation of both; nothing but the new drummer is measured."""
-    (tmp_path / "old.json").write_text(evaluate([CopiedKick()], dataset, effort=SMALL, rivals=False).to_json())
+    (tmp_path / "old.json").write_text(
+        evaluate([CopiedKick()], dataset, effort=SMALL, rivals=False).to_json()
+    )
     told = []
     earlier = Report.from_json((tmp_path / "old.json").read_text())
-    both = evaluate([FixedBeat(), CopiedKick()], dataset, effort=SMALL, earlier=earlier, on_progress=told.append)
+    both = evaluate(
+        [FixedBeat(), CopiedKick()], dataset, effort=SMALL, earlier=earlier, on_progress=told.append
+    )
     assert told[2:] == ["fixed beat", "copied kick (2)"]
     assert list(both.figures) == [REAL, "copied kick", "fixed beat", "copied kick (2)"]
     for kind in ("figures", "shift_curves"):
         ours, theirs = getattr(both, kind), getattr(report, kind)
-        assert str({n: ours[n] for n in list(ours)[:3]}) == str({n: theirs[n] for n in (REAL, "copied kick", "fixed beat")})
+        assert str({n: ours[n] for n in list(ours)[:3]}) == str(
+            {n: theirs[n] for n in (REAL, "copied kick", "fixed beat")}
+        )
         assert str(ours["copied kick"]) == str(ours["copied kick (2)"])
     assert both.by_source["lift"]["fixed beat"] == report.by_source["lift"]["fixed beat"]
     assert Report.from_json(both.to_json()).to_json() == both.to_json()

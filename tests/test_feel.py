@@ -44,7 +44,9 @@ def by_bar(roll, voice):
 def test_without_humanizing_every_bar_is_alike_and_on_the_grid():
     roll = with_feel(HITS, GRID, seed=3, humanize=0)
     assert not roll.offsets.any()
-    bars = roll.velocities.reshape(BARS, 16, 72)[8:-8]  # the first and last bars know that the song begins and ends
+    bars = roll.velocities.reshape(BARS, 16, 72)[
+        8:-8
+    ]  # the first and last bars know that the song begins and ends
     assert (bars == bars[0]).all()
     assert np.array_equal(roll.to_kit(), HITS)
     assert np.array_equal(roll.velocities, with_feel(HITS, GRID, seed=4, humanize=0).velocities)
@@ -63,10 +65,15 @@ def test_the_hat_has_accents_on_the_beat():
 
 
 def test_the_feel_knows_what_is_around_a_hit():
-    """One snare a bar is the backbeat of a half-time groove; amid soft sixteenths the same step is a ghost."""
-    half_time = groove("kick x.....x.........", "snare ........x.......", "closed hat x.x.x.x.x.x.x.x.").to_kit()
+    """One snare a bar is the backbeat of a half-time groove; amid soft sixteenths the same step is a
+    ghost."""
+    half_time = groove(
+        "kick x.....x.........", "snare ........x.......", "closed hat x.x.x.x.x.x.x.x."
+    ).to_kit()
     train = groove("kick x...x...x...x...", "snare xxxxxxxxxxxxxxxx").to_kit()
-    one, other = (by_bar(with_feel(np.tile(bar, (8, 1)), humanize=0), SNARE)[4, 8] for bar in (half_time, train))
+    one, other = (
+        by_bar(with_feel(np.tile(bar, (8, 1)), humanize=0), SNARE)[4, 8] for bar in (half_time, train)
+    )
     assert one > 100 and one > other + 30
 
 
@@ -84,7 +91,10 @@ def test_a_crash_after_a_fill_and_the_fill_before_it_are_loud():
 def test_percussion_is_played_as_a_hat_would_be():
     shaken = HITS.copy()
     shaken[:, PERCUSSION], shaken[:, CLOSED_HAT] = HITS[:, CLOSED_HAT], False
-    shaker, hat = by_bar(with_feel(shaken, GRID, humanize=0), PERCUSSION), by_bar(with_feel(HITS, GRID, humanize=0), CLOSED_HAT)
+    shaker, hat = (
+        by_bar(with_feel(shaken, GRID, humanize=0), PERCUSSION),
+        by_bar(with_feel(HITS, GRID, humanize=0), CLOSED_HAT),
+    )
     assert np.array_equal(shaker, hat)
 
 
@@ -109,7 +119,8 @@ def test_half_the_feel_strays_half_as_far():
 
 
 def test_a_song_has_one_drummer():
-    """The hits of a voice stray together all song: two halves of a song are nearer than two songs, not the same."""
+    """The hits of a voice stray together all song: two halves of a song are nearer than two songs, not the
+    same."""
     first, second = ([], [])
     for seed in range(24):
         hat = by_bar(with_feel(HITS, GRID, seed=seed), CLOSED_HAT)[8:-8, ::2]
@@ -132,7 +143,9 @@ def test_same_seed_same_feel_other_seed_other_feel_however_many_threads():
         torch.set_num_threads(before)
     other = with_feel(HITS, GRID, 6)
     assert np.array_equal(one.velocities, same.velocities) and np.array_equal(one.offsets, same.offsets)
-    assert not np.array_equal(one.velocities, other.velocities) and not np.array_equal(one.offsets, other.offsets)
+    assert not np.array_equal(one.velocities, other.velocities) and not np.array_equal(
+        one.offsets, other.offsets
+    )
 
 
 def test_silence_stays_silence():
@@ -173,7 +186,11 @@ def test_the_shipped_feel_is_small_credited_and_no_drummer():
     network = load_feel()
     assert sum(p.numel() for p in network.parameters()) <= 200_000
     assert "rock" in network.config.styles
-    assert network.wander.shape == (2, 6, 12) and (network.wander >= 0).all() and (network.wander.sum(dim=1) > 0.5).all()
+    assert (
+        network.wander.shape == (2, 6, 12)
+        and (network.wander >= 0).all()
+        and (network.wander.sum(dim=1) > 0.5).all()
+    )
     assert "feel" not in shipped()
 
 
@@ -196,10 +213,14 @@ def test_kicks_lean_on_the_accents_of_the_bass():
     leaning = with_feel(HITS, GRID, humanize=0, accents=bass_of(ON_THREE))
     assert (by_bar(leaning, KICK)[8:-8, 8] > by_bar(plain, KICK)[8:-8, 8] + 8).all()  # the kick on beat 3
     assert (by_bar(leaning, KICK)[8:-8, 0] < by_bar(leaning, KICK)[8:-8, 8]).all()
-    assert (by_bar(leaning, SNARE)[8:-8, 9] <= by_bar(plain, SNARE)[8:-8, 9] + 3).all()  # other voices do not jump with it
+    assert (
+        by_bar(leaning, SNARE)[8:-8, 9] <= by_bar(plain, SNARE)[8:-8, 9] + 3
+    ).all()  # other voices do not jump with it
 
 
-@pytest.mark.parametrize("velocities", [FLAT, np.full(BARS * 8, 1), np.tile([88, 92], BARS * 4), np.zeros(BARS * 8)])
+@pytest.mark.parametrize(
+    "velocities", [FLAT, np.full(BARS * 8, 1), np.tile([88, 92], BARS * 4), np.zeros(BARS * 8)]
+)
 def test_a_bass_without_dynamics_changes_nothing(velocities):
     assert (lean(bass_of(velocities)) == 1).all()
 
@@ -226,7 +247,11 @@ def test_accents_are_read_from_the_bass_where_its_notes_start():
     notes = Notes(start, start + 100, np.full(4, 40), np.asarray([70, 90, 100, 110]))
     song = parse_song(build_midi([Part("Bass", 33, False, notes)], grid))
     accents = bass_accents(song.tracks[-1].notes, song.grid)
-    assert accents.shape == (64,) and {int(i): int(accents[i]) for i in np.flatnonzero(accents)} == {0: 90, 17: 100, 48: 110}
+    assert accents.shape == (64,) and {int(i): int(accents[i]) for i in np.flatnonzero(accents)} == {
+        0: 90,
+        17: 100,
+        48: 110,
+    }
 
 
 def song_with_bass(velocities):

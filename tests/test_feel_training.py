@@ -101,7 +101,9 @@ def test_same_seed_same_weights_other_seed_other_weights(takes):
     lessons = [lesson_of(take, ("rock",)) for take in takes[:3]]
     short = FeelTraining(epochs=1, batch=2, window=64)
     one, same = (train_feel(lessons, FeelConfig(("rock",), width=8), short).state_dict() for _ in range(2))
-    other = train_feel(lessons, FeelConfig(("rock",), width=8), FeelTraining(epochs=1, batch=2, window=64, seed=1)).state_dict()
+    other = train_feel(
+        lessons, FeelConfig(("rock",), width=8), FeelTraining(epochs=1, batch=2, window=64, seed=1)
+    ).state_dict()
     assert all(torch.equal(one[key], same[key]) for key in one)
     assert any(not torch.equal(one[key], other[key]) for key in one)
 
@@ -111,13 +113,18 @@ def test_the_figures_are_printed_and_the_network_beats_the_means(network, takes)
     errors = figures.guess_errors(network, learned, unheard)
     assert errors["network, style told"].velocity < errors["one mean"].velocity / 2
     assert errors["mean of voice and step"].velocity < errors["one mean"].velocity
-    assert errors["one mean"].ms == pytest.approx(errors["one mean"].steps * 150, rel=0.01)  # 100 quarters a minute
-    text = figures.report(errors, figures.spreads(network, learned, unheard[:1]), figures.lasting(network, unheard))
+    assert errors["one mean"].ms == pytest.approx(
+        errors["one mean"].steps * 150, rel=0.01
+    )  # 100 quarters a minute
+    text = figures.report(
+        errors, figures.spreads(network, learned, unheard[:1]), figures.lasting(network, unheard)
+    )
     assert all(part in text for part in ("network, untold", "closed hat", "other voice, same step"))
 
 
 def test_what_lasts_is_counted():
-    """Loud and soft measures: the same a place and a measure apart means opposite here; two voices go together."""
+    """Loud and soft measures: the same a place and a measure apart means opposite here; two voices go
+    together."""
     far = np.full((64, 12), np.nan)
     far[:, KICK] = np.repeat([1.0, -1.0, 1.0, -1.0], 16)
     far[::2, SNARE] = far[::2, KICK]
@@ -139,7 +146,9 @@ def test_the_simple_guesses_are_means_of_the_training_takes(takes):
 def test_weights_of_a_feel_are_no_drummer_and_damage_is_told(network, takes, tmp_path):
     path = save_feel(network, {}, tmp_path / "feel.safetensors")
     again = load_feel(path)
-    assert np.array_equal(*(draw_feel(takes[0].hits, takes[0].grid, 1, network=n)[0] for n in (network, again)))
+    assert np.array_equal(
+        *(draw_feel(takes[0].hits, takes[0].grid, 1, network=n)[0] for n in (network, again))
+    )
     data = bytearray(path.read_bytes())
     data[-3] ^= 1
     path.write_bytes(bytes(data))

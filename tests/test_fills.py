@@ -8,8 +8,18 @@ from basedrum.music import kit
 from basedrum.music.notation import groove
 
 BAR = ("kick x.......x.x.....", "snare ....x.......x...", "closed hat x.x.x.x.x.x.x.x.")
-FILL = ("kick x.......x.....x.", "snare ....x.......x.xx", "closed hat x.x.x.x.x.x.....", "high tom ............xx..")
-BIG = ("kick x.......x.....x.", "snare ....x...x.x.x.xx", "closed hat x.x.x.x.........", "low tom ............xxxx")
+FILL = (
+    "kick x.......x.....x.",
+    "snare ....x.......x.xx",
+    "closed hat x.x.x.x.x.x.....",
+    "high tom ............xx..",
+)
+BIG = (
+    "kick x.......x.....x.",
+    "snare ....x...x.x.x.xx",
+    "closed hat x.x.x.x.........",
+    "low tom ............xxxx",
+)
 FOUR = [16] * 4
 
 
@@ -36,8 +46,13 @@ class Fixed:
 
 
 def played(fills, hits=None, others=(), count=40, seed=3):
-    player = FillingPlayer(Fixed(phrase(BAR, BAR, BAR, FILL) if hits is None else hits), list(others), fills, seed)
-    return [player.play(np.zeros((2, 64, 72), bool), 120.0, np.asarray(FOUR), None, index) for index in range(count)]
+    player = FillingPlayer(
+        Fixed(phrase(BAR, BAR, BAR, FILL) if hits is None else hits), list(others), fills, seed
+    )
+    return [
+        player.play(np.zeros((2, 64, 72), bool), 120.0, np.asarray(FOUR), None, index)
+        for index in range(count)
+    ]
 
 
 def test_a_fill_is_what_the_groove_has_not():
@@ -89,7 +104,9 @@ def test_the_biggest_of_the_fills_is_taken_and_nothing_else():
     hits, takes = phrase(BAR, BAR, BAR, BAR), [phrase(*[FILL] * 4), phrase(*[BIG] * 4)]
     filled = bars_of(with_fill(hits, takes, FOUR))
     assert np.array_equal(filled[3, 8:], groove(*BIG).to_kit()[8:])
-    assert np.array_equal(filled[:3], bars_of(hits)[:3]) and np.array_equal(filled[3, :8], bars_of(hits)[3, :8])
+    assert np.array_equal(filled[:3], bars_of(hits)[:3]) and np.array_equal(
+        filled[3, :8], bars_of(hits)[3, :8]
+    )
     assert np.array_equal(with_fill(phrase(BAR, BAR, BAR, BIG), takes, FOUR), phrase(BAR, BAR, BAR, BIG))
 
 
@@ -97,7 +114,9 @@ def test_the_knob_says_how_many_phrases_end_in_a_fill():
     big = Fixed(phrase(*[BIG] * 4))
     fills = [sum(bars_of(p)[3][:, kit.HIGH_TOM].any() for p in played(x)) for x in (0, 0.3, 0.7, 1)]
     assert fills[0] == 0 and fills[3] == 40 and fills == sorted(fills) and 5 < fills[1] < 20 < fills[2] < 36
-    more = [sum(bars_of(p)[3][:, kit.LOW_TOM].any() for p in played(x, others=[big])) for x in (1, 1.3, 1.7, 2)]
+    more = [
+        sum(bars_of(p)[3][:, kit.LOW_TOM].any() for p in played(x, others=[big])) for x in (1, 1.3, 1.7, 2)
+    ]
     assert more[0] == 0 and more[3] == 40 and more == sorted(more) and 5 < more[1] < 20 < more[2] < 36
 
 

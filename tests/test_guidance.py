@@ -26,7 +26,9 @@ def test_the_step_that_a_style_makes_is_made_longer():
     noise = torch.tensor([[1.0], [5.0]])
     told = condition([3, 0])
     assert torch.equal(Guided(Toy(), 1.0)(told, noise), torch.tensor([[7.0], [5.0]]))
-    assert torch.equal(Guided(Toy(), 3.0)(told, noise), torch.tensor([[19.0], [5.0]])), "and none where none is asked for"
+    assert torch.equal(Guided(Toy(), 3.0)(told, noise), torch.tensor([[19.0], [5.0]])), (
+        "and none where none is asked for"
+    )
     assert torch.equal(Guided(Toy(), 3.0)(condition([0, 0]), noise), noise)
 
 

@@ -1,4 +1,5 @@
-"""The figures of the knobs: right on made-up drummers, and what the drummer that ships does when they are turned."""
+"""The figures of the knobs: right on made-up drummers, and what the drummer that ships does when they are
+turned."""
 
 from pathlib import Path
 
@@ -16,7 +17,12 @@ from basedrum.music.notation import groove
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 BAR = ("kick x.......x.x.....", "snare ....x.......x...", "closed hat x.x.x.x.x.x.x.x.")
-FILL = ("kick x.......x.....x.", "snare ....x.......x.xx", "closed hat x.x.x.x.x.x.....", "high tom ............xx..")
+FILL = (
+    "kick x.......x.....x.",
+    "snare ....x.......x.xx",
+    "closed hat x.x.x.x.x.x.....",
+    "high tom ............xx..",
+)
 
 
 class Puppet:
@@ -47,7 +53,9 @@ def test_rank_correlation():
     assert rank_correlation([1, 2, 3], [10, 20, 90]) == pytest.approx(1)
     assert rank_correlation([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)
     assert rank_correlation([1, 2, 3], [5, 5, 5]) == 0
-    assert rank_correlation([1, 2, 3, 4], [1, 1, 2, 2]) == pytest.approx(0.894, abs=0.001), "Spearman's, with ties"
+    assert rank_correlation([1, 2, 3, 4], [1, 1, 2, 2]) == pytest.approx(0.894, abs=0.001), (
+        "Spearman's, with ties"
+    )
 
 
 def test_fill_activity_counts_what_the_groove_has_not():
@@ -65,7 +73,9 @@ def test_a_drummer_that_obeys_and_a_deaf_one(stage):
     assert knobs.density_curve(Puppet(), stage).rank == pytest.approx(1)
     assert knobs.density_curve(Puppet(deaf=True), stage).rank == 0
     heat = knobs.temperature_curve(Puppet(), stage)
-    assert knobs.density_curve(Puppet(), stage).real == pytest.approx(stage.real.sum() / len(stage) / 4, rel=0.01)
+    assert knobs.density_curve(Puppet(), stage).real == pytest.approx(
+        stage.real.sum() / len(stage) / 4, rel=0.01
+    )
     assert heat.rank == pytest.approx(1) and heat.song_rank > 0.9 and heat.values[0] == 0
 
 
@@ -77,7 +87,9 @@ def test_a_style_judge_hears_styles_and_a_drummer_that_ignores_them_is_at_chance
     assert np.mean(list(accuracy.values())) > 0.8
 
     class Chameleon(Puppet):
-        def play(self, bass, qpm, measure_steps, previous, seed, songs=None, index=0, wishes=None, memory=None):
+        def play(
+            self, bass, qpm, measure_steps, previous, seed, songs=None, index=0, wishes=None, memory=None
+        ):
             rows = dataset.rows("train")
             row = rows[dataset.index["style"][rows] == dataset.styles.index(wishes.style)][0]
             return np.repeat(dataset.kit(np.asarray([row])), len(bass), axis=0)
@@ -101,14 +113,18 @@ def drummer():
 
 def test_density_is_obeyed_by_the_drummer_that_ships(drummer):
     names, asked = ("rock", "walking_jazz", "reggae"), (5, 9, 14, 20)
-    hits = np.asarray([[bars_of(drummer.play(SAMPLES / f"{name}.mid", density=x)) for x in asked] for name in names])
+    hits = np.asarray(
+        [[bars_of(drummer.play(SAMPLES / f"{name}.mid", density=x)) for x in asked] for name in names]
+    )
     assert (np.diff(hits.mean(axis=0)) > 1).all(), hits
     assert np.mean([rank_correlation(asked, row) for row in hits]) > 0.9, hits
 
 
 def test_temperature_is_variety(drummer):
     def distance(temperature):
-        one, other = (drummer.play(SAMPLES / "rock.mid", seed=s, temperature=temperature).drums.hits for s in (0, 1))
+        one, other = (
+            drummer.play(SAMPLES / "rock.mid", seed=s, temperature=temperature).drums.hits for s in (0, 1)
+        )
         return 1 - (one & other).sum() / (one | other).sum()
 
     distances = [distance(t) for t in (0, 1, 2)]
@@ -119,7 +135,9 @@ def test_fills_come_and_go(drummer):
     def activity(fills):
         found = []
         for name in ("rock", "disco", "funk"):
-            hits = drummer.play(SAMPLES / f"{name}.mid", seed=3, fills=fills).drums.to_kit().reshape(-1, 64, 12)
+            hits = (
+                drummer.play(SAMPLES / f"{name}.mid", seed=3, fills=fills).drums.to_kit().reshape(-1, 64, 12)
+            )
             found.append(fill_activity(hits, np.full((len(hits), 4), 16))[:, -1].mean())
         return np.mean(found)
 

@@ -25,8 +25,12 @@ def softplus(x):
 
 
 def test_relativistic():
-    assert RelativisticLoss().critic(REAL, FAKE).item() == pytest.approx((softplus(-1) + softplus(1) + softplus(0)) / 3)
-    assert RelativisticLoss().generator(REAL, FAKE).item() == pytest.approx((softplus(1) + softplus(-1) + softplus(0)) / 3)
+    assert RelativisticLoss().critic(REAL, FAKE).item() == pytest.approx(
+        (softplus(-1) + softplus(1) + softplus(0)) / 3
+    )
+    assert RelativisticLoss().generator(REAL, FAKE).item() == pytest.approx(
+        (softplus(1) + softplus(-1) + softplus(0)) / 3
+    )
 
 
 def test_hinge():
@@ -53,7 +57,9 @@ def test_slopes_of_a_linear_and_a_square_critic():
     assert linear.tolist() == pytest.approx([25.0, 25.0])
     square = squared_slope(lambda d: d.square().sum(dim=(1, 2)), drums)
     assert square.tolist() == pytest.approx([4 * 5.0, 4 * 9.0])
-    between = slope_from_one(lambda d: (d * torch.tensor([3.0, 4.0])).sum(dim=(1, 2)), drums, drums, torch.rand(2))
+    between = slope_from_one(
+        lambda d: (d * torch.tensor([3.0, 4.0])).sum(dim=(1, 2)), drums, drums, torch.rand(2)
+    )
     assert between.tolist() == pytest.approx([16.0, 16.0], rel=1e-4)
 
 
@@ -71,4 +77,6 @@ def test_likelihood_counts_only_steps_that_exist():
 def test_divergence_and_matching():
     assert divergence(torch.zeros(3, 2), torch.zeros(3, 2)).item() == 0
     assert divergence(torch.tensor([[1.0, 2.0]]), torch.zeros(1, 2)).item() == pytest.approx(2.5)
-    assert matching(torch.tensor([[1.0], [3.0]]), torch.tensor([[0.0], [1.0]])).item() == pytest.approx(1.5**2)
+    assert matching(torch.tensor([[1.0], [3.0]]), torch.tensor([[0.0], [1.0]])).item() == pytest.approx(
+        1.5**2
+    )

@@ -67,7 +67,9 @@ def test_marginals_have_the_density_of_the_songs_at_each_position():
     assert hits[:, ::16, kit.KICK].all()
     assert hits[:, 4::16, kit.SNARE].mean() == pytest.approx(0.75, abs=0.02)
     assert hits.sum() == hits[:, ::16, kit.KICK].sum() + hits[:, 4::16, kit.SNARE].sum()
-    assert (hits[:, 4, kit.SNARE] != hits[:, 20, kit.SNARE]).any()  # the measures of a phrase are drawn one by one
+    assert (
+        hits[:, 4, kit.SNARE] != hits[:, 20, kit.SNARE]
+    ).any()  # the measures of a phrase are drawn one by one
 
 
 def test_nearest_bass_finds_the_phrase_it_was_given_in_every_chunk(monkeypatch):

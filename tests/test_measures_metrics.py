@@ -39,7 +39,9 @@ def copying_kick(basses: np.ndarray) -> np.ndarray:
 def test_lock_counts_shared_onsets_twice_over_both():
     drums = phrase("kick x...x...x...x...", "snare ....x.......x...")[None]
     bass = line("x.....x.x.......")[None]
-    assert metrics.lock(drums, bass) == pytest.approx([2 * 2 / (4 + 3)])  # snares do not count, and it is no Jaccard (2/5)
+    assert metrics.lock(drums, bass) == pytest.approx(
+        [2 * 2 / (4 + 3)]
+    )  # snares do not count, and it is no Jaccard (2/5)
 
 
 def test_lock_on_silent_and_copied():
@@ -105,7 +107,9 @@ def test_shift_curve_falls_for_a_copy_and_tells_the_direction():
 def test_phi_kick_is_one_for_a_copy_and_zero_for_deaf_drummers():
     basses, songs = random_basses()
     assert metrics.phi_kick(copying_kick(basses), basses, songs).value == pytest.approx(1)
-    by_position = copying_kick(np.random.default_rng(2).random(basses.shape) < np.tile([0.9, 0, 0.1, 0, 0.2, 0, 0.1, 0], 8))
+    by_position = copying_kick(
+        np.random.default_rng(2).random(basses.shape) < np.tile([0.9, 0, 0.1, 0, 0.2, 0, 0.1, 0], 8)
+    )
     assert abs(metrics.phi_kick(by_position, basses, songs).value) < 0.05
     raw = np.corrcoef(by_position[..., kit.KICK].ravel(), basses.ravel())[0, 1]
     assert raw > 0.2  # the plain correlation is fooled by the metre
@@ -151,7 +155,9 @@ def test_recall_at_one():
     songs = np.repeat(np.arange(40), 3)
     n = len(songs)
     assert (metrics.recall_at_one(np.eye(n), songs) == 1).all()
-    assert metrics.recall_at_one(np.zeros((n, n)), songs).mean() == pytest.approx(1 / 32)  # all tied: chance, not 1
+    assert metrics.recall_at_one(np.zeros((n, n)), songs).mean() == pytest.approx(
+        1 / 32
+    )  # all tied: chance, not 1
     noise = np.random.default_rng(4).random((n, n))
     assert metrics.recall_at_one(noise, songs, draws=40).mean() == pytest.approx(1 / 32, abs=0.03)
     same_song = (songs[:, None] == songs).astype(float)  # only other songs compete

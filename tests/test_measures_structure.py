@@ -1,4 +1,5 @@
-"""Measures of whole songs on music whose answer is known: seams, sections, fills, crashes, similarity of bars."""
+"""Measures of whole songs on music whose answer is known: seams, sections, fills, crashes, similarity of
+bars."""
 
 import numpy as np
 import pytest
@@ -79,13 +80,17 @@ def test_a_seam_at_equal_density_does_not_count_how_busy_the_bars_are():
     busy[0, :, kit.CLOSED_HAT], busy[1, :, kit.RIDE] = True, True
     sparse = np.zeros((2, 16, 12), bool)
     sparse[0, 0, kit.KICK], sparse[1, 0, kit.SNARE] = True, True
-    hits = song(phrase(sparse[0], sparse[1], sparse[0], busy[0]), phrase(busy[1], sparse[0], sparse[1], sparse[0]))
+    hits = song(
+        phrase(sparse[0], sparse[1], sparse[0], busy[0]), phrase(busy[1], sparse[0], sparse[1], sparse[0])
+    )
     assert seam_ratio(*hits).value > 3
     assert seam_ratio(*hits, equal_density=True).value == pytest.approx(1)
 
 
 def test_pairs_are_of_one_song_and_do_not_adjoin():
-    bass = np.stack([bass_of(0, 4), bass_of(0, 4), bass_of(0, 4), bass_of(1, 2), bass_of(0, 4), bass_of(0, 4)])
+    bass = np.stack(
+        [bass_of(0, 4), bass_of(0, 4), bass_of(0, 4), bass_of(1, 2), bass_of(0, 4), bass_of(0, 4)]
+    )
     place = np.array([0, 1, 2, 3, 0, 1])
     pairs, alike = bass_pairs(bass, place)
     assert pairs.tolist() == [[0, 2], [0, 3], [1, 3]]
@@ -103,7 +108,9 @@ def test_sections_that_come_back_are_heard_where_the_drums_come_back():
     figures = section_figures(hits, pairs, alike, songs)
     assert figures["sections_same"].value == 1
     shared = (BEAT & OTHER).sum() / (BEAT | OTHER).sum()
-    assert figures["sections_other"].value == pytest.approx((1 + 1 + shared + shared) / 4)  # 0-3, 1-4 apart, 0-4, 2-4 alike
+    assert figures["sections_other"].value == pytest.approx(
+        (1 + 1 + shared + shared) / 4
+    )  # 0-3, 1-4 apart, 0-4, 2-4 alike
     deaf = section_figures(np.stack([verse] * 5), pairs, alike, songs)
     assert deaf["sections_same"].value == deaf["sections_other"].value == 1
     only_same = alike >= 0.9
@@ -142,7 +149,10 @@ def test_structure_descriptors_hear_the_plan_and_not_the_notes():
         return phrase(*[bars[name] for name in order])
 
     plans = {"AABA": "AAAB" * 4, "ABAB": "AB" * 8}
-    rows = {name: structure_descriptors(np.stack([span(order) for _ in range(40)])) for name, order in plans.items()}
+    rows = {
+        name: structure_descriptors(np.stack([span(order) for _ in range(40)]))
+        for name, order in plans.items()
+    }
     assert rows["AABA"].dtype == np.float32
     mean = {name: np.nanmean(row, axis=0) for name, row in rows.items()}
     noise = np.nanmean([np.nanstd(row, axis=0) for row in rows.values()], axis=0) / np.sqrt(40) + 0.02

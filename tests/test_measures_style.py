@@ -1,4 +1,5 @@
-"""Style measures on silent, full and perfect drums, and on cases that a plausible wrong formula gets wrong."""
+"""Style measures on silent, full and perfect drums, and on cases that a plausible wrong formula gets
+wrong."""
 
 import numpy as np
 import pytest
@@ -34,7 +35,9 @@ def test_density_a_bar_and_its_error():
     assert style.voice_density(rock())[[kit.KICK, kit.SNARE, kit.CLOSED_HAT]] == pytest.approx([2, 2, 8])
     assert style.density_error(rock(3), rock(5)) == 0
     assert style.density_error(SILENT, rock()) == 1
-    swapped = rock()[..., [0, 2, 1, *range(3, 12)]]  # every snare on the side stick: as many hits, none of them right
+    swapped = rock()[
+        ..., [0, 2, 1, *range(3, 12)]
+    ]  # every snare on the side stick: as many hits, none of them right
     assert style.density_error(swapped, rock()) == pytest.approx((2 + 2) / 12)
     assert np.isnan(style.density_error(rock(), SILENT))
 
@@ -82,7 +85,9 @@ def test_self_similarity_finds_the_period():
 def test_jensen_shannon_distance():
     assert style.jensen_shannon([1, 0], [0, 1]) == 1
     assert style.jensen_shannon([2, 2], [1, 1]) == pytest.approx(0)
-    assert style.jensen_shannon([1, 0], [1, 1]) == pytest.approx(np.sqrt(0.5 * np.log2(4 / 3) + 0.25 * np.log2(2 / 3) + 0.25))
+    assert style.jensen_shannon([1, 0], [1, 1]) == pytest.approx(
+        np.sqrt(0.5 * np.log2(4 / 3) + 0.25 * np.log2(2 / 3) + 0.25)
+    )
     assert style.jensen_shannon([0, 0], [1, 1]) == 1
     assert style.jensen_shannon([0, 0], [0, 0]) == 0
 
@@ -97,7 +102,9 @@ def test_class_and_position_distance():
     assert style.position_distance(late, rock()) == pytest.approx(1)
     kick_late = rock()
     kick_late[..., kit.KICK] = np.roll(kick_late[..., kit.KICK], 1, axis=1)
-    assert style.position_distance(kick_late, rock()) == pytest.approx(2 / 12)  # by the kick's share of the hits
+    assert style.position_distance(kick_late, rock()) == pytest.approx(
+        2 / 12
+    )  # by the kick's share of the hits
 
 
 def test_memory_finds_verbatim_phrases_only():
@@ -130,7 +137,9 @@ def test_syncopation_by_hand():
     assert of("x...x...x...x...") == 0
     assert of("." * 16) == 0
     assert of("x.x.x.x.x.x.x.x.") == 0
-    assert of("x.....x.....x...") == 2  # step 6 (-3) holds over step 8 (-1); step 12 to the next bar's first passes no rest
+    assert (
+        of("x.....x.....x...") == 2
+    )  # step 6 (-3) holds over step 8 (-1); step 12 to the next bar's first passes no rest
     assert of("......x.........") == 3  # the rest it holds over is the next bar's first step: 0 - (-3)
 
 

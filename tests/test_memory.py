@@ -33,7 +33,10 @@ def roll(*notes):
 def test_a_line_is_the_lowest_note_that_starts():
     onset = np.zeros((64, 72), bool)
     onset[3, [20, 11]] = onset[5, 0] = True
-    assert np.flatnonzero(bass_line(onset) >= 0).tolist() == [3, 5] and bass_line(onset)[[3, 5]].tolist() == [11, 0]
+    assert np.flatnonzero(bass_line(onset) >= 0).tolist() == [3, 5] and bass_line(onset)[[3, 5]].tolist() == [
+        11,
+        0,
+    ]
 
 
 def test_likeness_counts_the_steps_that_start_the_same_note():
@@ -41,7 +44,9 @@ def test_likeness_counts_the_steps_that_start_the_same_note():
     assert likeness(one, one) == pytest.approx(1)
     assert likeness(one, line(5, 8, -1, -1)) == pytest.approx(1 / 3, abs=1e-5)
     assert likeness(one, line(5, 7, 3, 9)) == pytest.approx(3 / 4, abs=1e-5)
-    assert likeness(line(), line()) == pytest.approx(1) and likeness(one, line()) == pytest.approx(0, abs=1e-5)
+    assert likeness(line(), line()) == pytest.approx(1) and likeness(one, line()) == pytest.approx(
+        0, abs=1e-5
+    )
 
 
 def test_the_latest_of_the_most_alike_is_recalled_and_nothing_that_is_too_unlike():
@@ -51,7 +56,9 @@ def test_the_latest_of_the_most_alike_is_recalled_and_nothing_that_is_too_unlike
     assert which.tolist() == [2] and by_measure.tolist() == [[1, 1, 1, 1]]
     which, by_measure = recall(line(1, 3, 1, 3, 5, 6, 8, 1)[None], earlier)
     assert which.tolist() == [-1] and not by_measure.any()
-    which, by_measure = recall(line(5, 5, 1, 1, *[2] * 20)[None], np.stack([line(5, 5, 3, 3, *[2] * 20)])[None])
+    which, by_measure = recall(
+        line(5, 5, 1, 1, *[2] * 20)[None], np.stack([line(5, 5, 3, 3, *[2] * 20)])[None]
+    )
     assert which.tolist() == [0] and by_measure[0] == pytest.approx([14 / 16, 1, 1, 1], abs=1e-4)
     assert LEAST > 0 and recall(verse[None], earlier[:, :0])[0].tolist() == [-1]
 
@@ -62,7 +69,11 @@ def test_a_memory_recalls_the_drums_of_then_but_not_of_the_phrase_before():
     verse, chorus = roll(5, 5, 7, 7), roll(9, 2, 9, 2)
     memory = Memory()
     known = memory.recollect(verse[None])
-    assert np.array_equal(known.bass_before, verse[None]) and not known.recalled.any() and not known.likeness.any()
+    assert (
+        np.array_equal(known.bass_before, verse[None])
+        and not known.recalled.any()
+        and not known.likeness.any()
+    )
     for bass, hits in zip((verse, chorus, verse), drums, strict=False):
         memory.remember(bass[None], hits[None])
     known = memory.recollect(chorus[None])
@@ -129,8 +140,19 @@ def test_a_drummer_with_a_memory_trains_ranks_and_plays_a_song(data, practice_da
     from basedrum.training.loop import train
     from basedrum.weights import load_drummer
 
-    tiny = ["model.width=16", "model.critic_width=16", "train.batch=8", "train.warmup_steps=4", "train.steps=3"]
-    tiny += ["train.critic_first=1", "train.probe_phrases=16", "train.ranking_steps=2", "train.precision='float32'"]
+    tiny = [
+        "model.width=16",
+        "model.critic_width=16",
+        "train.batch=8",
+        "train.warmup_steps=4",
+        "train.steps=3",
+    ]
+    tiny += [
+        "train.critic_first=1",
+        "train.probe_phrases=16",
+        "train.ranking_steps=2",
+        "train.precision='float32'",
+    ]
     tiny += ["model.memory=true", "model.told_plans=true", "train.ranking_mismatch=0.5"]
     weights = train(load_config("modern", tiny), practice_data, tmp_path, device="cpu", progress=False)
     model = PhraseModel(load_drummer(weights))
@@ -150,7 +172,10 @@ def test_a_drummer_with_a_memory_trains_ranks_and_plays_a_song(data, practice_da
 
 def test_a_verse_that_comes_back_gets_its_groove_back():
     drummer = basedrum.Drummer()
-    verse, chorus = ((0, 40), (6, 40), (8, 43), (12, 45), (14, 43)), tuple((2 * i, 36 + i // 4 * 2) for i in range(8))
+    verse, chorus = (
+        ((0, 40), (6, 40), (8, 43), (12, 45), (14, 43)),
+        tuple((2 * i, 36 + i // 4 * 2) for i in range(8)),
+    )
     notes = [(bar * 16 + step, pitch) for bar in range(32) for step, pitch in (verse, chorus)[bar // 8 % 2]]
     starts = np.asarray([step for step, _ in notes]) * 120
     line = Notes(starts, starts + 200, np.asarray([pitch for _, pitch in notes]), np.full(len(notes), 90))

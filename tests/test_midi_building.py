@@ -50,12 +50,23 @@ def test_of_two_notes_together_the_louder_stays_and_a_note_is_cut_at_the_next():
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.text(max_size=20), st.integers(0, 127), st.booleans(), any_notes()), min_size=1, max_size=18))
+@given(
+    st.lists(
+        st.tuples(st.text(max_size=20), st.integers(0, 127), st.booleans(), any_notes()),
+        min_size=1,
+        max_size=18,
+    )
+)
 def test_what_is_built_is_read_again(drawn):
     parts = [Part(name, program, is_drum, separate(notes)) for name, program, is_drum, notes in drawn]
     end = max(int(part.notes.end_ticks.max()) for part in parts)
     grid = Grid(480, end, ((0, 100.0), (960, 125.0)), ((0, 3, 4), (1440, 7, 8)))
-    grid = Grid(480, end, tuple(t for t in grid.tempos if t[0] <= end), tuple(s for s in grid.time_signatures if s[0] <= end))
+    grid = Grid(
+        480,
+        end,
+        tuple(t for t in grid.tempos if t[0] <= end),
+        tuple(s for s in grid.time_signatures if s[0] <= end),
+    )
     song = parse_song(build_midi(parts, grid))
     assert song.grid == grid
     assert song.complaints == ()
@@ -79,7 +90,10 @@ def test_the_same_parts_give_the_same_bytes_and_other_readers_agree(tmp_path):
         ("Bass", 33, False, 2),
         ("Drums", 0, True, 1),
     ]
-    assert midi.get_tempo_changes()[1][0] == 60e6 / round(60e6 / 90) or abs(midi.get_tempo_changes()[1][0] - 90) < 1e-3
+    assert (
+        midi.get_tempo_changes()[1][0] == 60e6 / round(60e6 / 90)
+        or abs(midi.get_tempo_changes()[1][0] - 90) < 1e-3
+    )
 
 
 def test_a_song_without_tempo_or_metre_says_the_defaults():

@@ -19,7 +19,9 @@ channel_messages = st.one_of(
 ).map(bytes)
 payloads = st.binary(max_size=300)
 metas = st.builds(events.meta, st.integers(0, 127).filter(lambda kind: kind != 0x2F), payloads)
-sysex = st.builds(lambda head, data: head + number(len(data)) + data, st.sampled_from([b"\xf0", b"\xf7"]), payloads)
+sysex = st.builds(
+    lambda head, data: head + number(len(data)) + data, st.sampled_from([b"\xf0", b"\xf7"]), payloads
+)
 messages = st.one_of(channel_messages, channel_messages, metas, sysex)
 
 
@@ -32,7 +34,9 @@ def tracks(draw):
     return (*out, (tick + draw(st.integers(0, 500)), END_OF_TRACK))
 
 
-files = st.builds(EventFile, st.sampled_from([0, 1]), st.integers(1, 32767), st.lists(tracks(), max_size=4).map(tuple))
+files = st.builds(
+    EventFile, st.sampled_from([0, 1]), st.integers(1, 32767), st.lists(tracks(), max_size=4).map(tuple)
+)
 
 
 @given(files)

@@ -33,7 +33,9 @@ def starts(song, track=0):
 
 
 def test_a_song_is_read_with_its_bars_and_tempo():
-    meta = b"\x00\xff\x51\x03\x09\x27\xc0\x00\xff\x58\x04\x03\x02\x18\x08\x83\x00\xff\x51\x03\x07\xa1\x20" + END
+    meta = (
+        b"\x00\xff\x51\x03\x09\x27\xc0\x00\xff\x58\x04\x03\x02\x18\x08\x83\x00\xff\x51\x03\x07\xa1\x20" + END
+    )
     song = parse_song(smf(meta, named(b"Bass", 33, NOTE * 5)), "a.mid")
     assert song.name == "a.mid"
     assert song.grid == Grid(96, 480, ((0, 100.0), (384, 120.0)), ((0, 3, 4),))
@@ -85,10 +87,14 @@ def test_a_metre_a_few_ticks_beside_the_bar_line_is_put_on_it():
     def metre(delta, numerator):
         return number(delta) + b"\xff\x58\x04" + bytes((numerator, 2, 24, 8))
 
-    body = metre(3, 4) + metre(385, 3) + metre(280, 4) + metre(100, 4)  # ticks 3, 388, 668, 768 at 96 a quarter
+    body = (
+        metre(3, 4) + metre(385, 3) + metre(280, 4) + metre(100, 4)
+    )  # ticks 3, 388, 668, 768 at 96 a quarter
     signatures = parse_song(smf(body + END, NOTE * 9 + END)).grid.time_signatures
     assert signatures == ((0, 4, 4), (384, 3, 4), (672, 4, 4), (768, 4, 4))
-    assert parse_song(smf(metre(48, 3) + END, NOTE * 9 + END)).grid.time_signatures == ((48, 3, 4),), "a pickup stays"
+    assert parse_song(smf(metre(48, 3) + END, NOTE * 9 + END)).grid.time_signatures == ((48, 3, 4),), (
+        "a pickup stays"
+    )
 
 
 def test_the_last_of_two_tempos_at_one_tick_counts():
@@ -252,10 +258,21 @@ def random_song(rng):
     def part(lowest):
         start = np.sort(rng.integers(0, 5000, 60))
         return Notes.join(
-            [Notes(start, start + rng.integers(1, 300, 60), lowest + rng.integers(0, 24, 60), rng.integers(1, 128, 60))]
+            [
+                Notes(
+                    start,
+                    start + rng.integers(1, 300, 60),
+                    lowest + rng.integers(0, 24, 60),
+                    rng.integers(1, 128, 60),
+                )
+            ]
         )
 
-    parts = [Part("Bass", 33, False, part(28)), Part("Keys", 4, False, part(50)), Part("Kit", 0, True, part(35))]
+    parts = [
+        Part("Bass", 33, False, part(28)),
+        Part("Keys", 4, False, part(50)),
+        Part("Kit", 0, True, part(35)),
+    ]
     return build_midi(parts, Grid(480, 5300, ((0, 110.0), (2000, 90.0)), ((0, 4, 4),)))
 
 
@@ -264,8 +281,16 @@ def test_another_reader_counts_the_same_notes():
     midi = pretty_midi.PrettyMIDI(io.BytesIO(data))
     song = parse_song(data)
     for instrument, track in zip(midi.instruments, song.tracks, strict=True):
-        theirs = sorted((midi.time_to_tick(n.start), midi.time_to_tick(n.end), n.pitch, n.velocity) for n in instrument.notes)
-        columns = (track.notes.start_ticks, track.notes.end_ticks, track.notes.pitches, track.notes.velocities)
+        theirs = sorted(
+            (midi.time_to_tick(n.start), midi.time_to_tick(n.end), n.pitch, n.velocity)
+            for n in instrument.notes
+        )
+        columns = (
+            track.notes.start_ticks,
+            track.notes.end_ticks,
+            track.notes.pitches,
+            track.notes.velocities,
+        )
         assert theirs == sorted(zip(*(column.tolist() for column in columns), strict=True))
 
 
@@ -281,9 +306,13 @@ def mutated(rng: random.Random, data: bytes) -> bytes:
             case 2:
                 del data[at : at + rng.randrange(1, 9)]
             case 3:
-                data[at:at] = bytes(rng.choice([0, 0x7F, 0x80, 0x90, 0xF0, 0xF7, 0xFF]) for _ in range(rng.randrange(1, 9)))
+                data[at:at] = bytes(
+                    rng.choice([0, 0x7F, 0x80, 0x90, 0xF0, 0xF7, 0xFF]) for _ in range(rng.randrange(1, 9))
+                )
             case 4:
-                data[at : at + 4] = rng.choice([b"\xff\xff\xff\xff", b"\x00\x00\x00\x00", b"MTrk", b"\x7f\xff\xff\xff"])
+                data[at : at + 4] = rng.choice(
+                    [b"\xff\xff\xff\xff", b"\x00\x00\x00\x00", b"MTrk", b"\x7f\xff\xff\xff"]
+                )
         data = data or bytearray(b"M")
     return bytes(data)
 
@@ -304,7 +333,9 @@ def try_all(data: bytes) -> bool:
     return True
 
 
-@pytest.mark.parametrize("count", [1500, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize(
+    "count", [1500, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
+)
 def test_mutated_files_are_read_or_refused(count):
     rng = random.Random(count)
     seeds = [random_song(np.random.default_rng(i))[: rng.choice([300, 900, 9999])] for i in range(6)] + [GOOD]
@@ -339,7 +370,9 @@ def test_a_broken_track_does_not_take_the_next_one_with_it():
 
 
 def test_ticks_that_run_round_2_to_32_do_no_harm():
-    song = parse_song(smf(named(b"Bass", 33, NOTE), b"\xff\xff\xff\x7f\xff\x01\x00" * 16 + b"\x10" + NOTE[1:] + END))
+    song = parse_song(
+        smf(named(b"Bass", 33, NOTE), b"\xff\xff\xff\x7f\xff\x01\x00" * 16 + b"\x10" + NOTE[1:] + END)
+    )
     assert try_all(song.source)
 
 

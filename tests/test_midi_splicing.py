@@ -26,7 +26,10 @@ def hits(*starts, pitch=42, length=120):
 
 
 def song_of(*drums, grid=GRID):
-    parts = [Part("Bass", 33, False, BASS), *(Part(f"Kit {i}", 0, True, notes) for i, notes in enumerate(drums))]
+    parts = [
+        Part("Bass", 33, False, BASS),
+        *(Part(f"Kit {i}", 0, True, notes) for i, notes in enumerate(drums)),
+    ]
     return parse_song(build_midi(parts, grid), "song.mid")
 
 
@@ -53,12 +56,17 @@ def test_bars_inside_are_new_and_bars_outside_as_they_were():
 
 def test_every_other_event_stays():
     song = song_of(EVERY_BEAT, hits(5 * BAR, pitch=56))
-    before, after = (read_events(data).tracks for data in (song.source, song_with_new_bars(song, hits(BAR), 1, 1)))
+    before, after = (
+        read_events(data).tracks for data in (song.source, song_with_new_bars(song, hits(BAR), 1, 1))
+    )
     assert after[:2] == before[:2] and after[3] == before[3] and after[2] != before[2]
 
 
 def test_a_hit_belongs_to_the_bar_of_its_step():
-    early, late = hits(2 * BAR - 40, pitch=36), hits(2 * BAR - 70, pitch=38)  # before the bar line: 1/3 and 0.58 of a step
+    early, late = (
+        hits(2 * BAR - 40, pitch=36),
+        hits(2 * BAR - 70, pitch=38),
+    )  # before the bar line: 1/3 and 0.58 of a step
     again = spliced(song_of(Notes.join([EVERY_BEAT, early, late])), Notes.empty(), 2, 7)
     left = drum_notes(again)
     assert not (left.pitches == 36).any() and (left.pitches == 38).sum() == 1
@@ -93,7 +101,9 @@ def test_a_file_of_one_track_stays_one():
 
 
 some_hits = st.lists(
-    st.tuples(st.integers(0, 8 * BAR - 200), st.integers(1, 400), st.sampled_from([36, 38, 42]), st.integers(1, 127)),
+    st.tuples(
+        st.integers(0, 8 * BAR - 200), st.integers(1, 400), st.sampled_from([36, 38, 42]), st.integers(1, 127)
+    ),
     min_size=1,
     max_size=40,
 )
@@ -105,7 +115,9 @@ def test_whatever_is_played_nothing_outside_changes(old, new, first, last):
     from basedrum.midi.building import separate
 
     old, new = (
-        separate(Notes(*(np.asarray(c) for c in zip(*((s, s + n, p, v) for s, n, p, v in notes), strict=True))))
+        separate(
+            Notes(*(np.asarray(c) for c in zip(*((s, s + n, p, v) for s, n, p, v in notes), strict=True)))
+        )
         for notes in (old, new)
     )
     song = song_of(old)
@@ -114,7 +126,9 @@ def test_whatever_is_played_nothing_outside_changes(old, new, first, last):
 
     def heads(notes, inside):
         chosen = notes[is_in_bars(notes.start_ticks, grid, first, last) == inside]
-        return sorted(zip(chosen.start_ticks.tolist(), chosen.pitches.tolist(), chosen.velocities.tolist(), strict=True))
+        return sorted(
+            zip(chosen.start_ticks.tolist(), chosen.pitches.tolist(), chosen.velocities.tolist(), strict=True)
+        )
 
     assert heads(after, False) == heads(before, False)
     assert heads(after, True) == heads(new[new.start_ticks < grid.last_tick], True)
@@ -122,7 +136,9 @@ def test_whatever_is_played_nothing_outside_changes(old, new, first, last):
     fresh = after[is_in_bars(after.start_ticks, grid, first, last)]
     for start, end, pitch, _ in rows(after):
         if (start, pitch) in kept and not is_in_bars(np.asarray([start]), grid, first, last)[0]:
-            cut = [s for s, p in zip(fresh.start_ticks, fresh.pitches, strict=True) if p == pitch and s > start]
+            cut = [
+                s for s, p in zip(fresh.start_ticks, fresh.pitches, strict=True) if p == pitch and s > start
+            ]
             assert end == min([kept[start, pitch], *cut])
 
 

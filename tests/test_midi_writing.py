@@ -76,7 +76,9 @@ def test_any_song_keeps_its_events(file, drums, keep):
 def test_drums_replace_drums_unless_they_are_kept():
     grid = Grid(96, 384)
     old = Notes([0, 48], [24, 72], [42, 42], [70, 70])
-    song = parse_song(build_midi([Part("Bass", 33, False, Notes([0], [384], [40], [90])), Part("Kit", 8, True, old)], grid))
+    song = parse_song(
+        build_midi([Part("Bass", 33, False, Notes([0], [384], [40], [90])), Part("Kit", 8, True, old)], grid)
+    )
     replaced = parse_song(song_with_drums(song, BEAT))
     assert columns(drum_notes(replaced)) == columns(BEAT)
     both = parse_song(song_with_drums(song, BEAT, keep_drums=True))
@@ -93,12 +95,21 @@ def test_the_drum_track_begins_with_its_name_and_the_standard_kit():
 def test_offs_come_before_ons_and_hits_of_one_pitch_never_overlap():
     drums = Notes([0, 24, 24, 48], [24, 60, 30, 72], [42, 42, 42, 42], [80, 80, 99, 80])
     track = read_events(song_with_drums(song_of(NOTE * 4 + END), drums)).tracks[-1]
-    assert [(tick, message[0] >> 4) for tick, message in track[2:-1]] == [(0, 9), (24, 8), (24, 9), (30, 8), (48, 9), (72, 8)]
+    assert [(tick, message[0] >> 4) for tick, message in track[2:-1]] == [
+        (0, 9),
+        (24, 8),
+        (24, 9),
+        (30, 8),
+        (48, 9),
+        (72, 8),
+    ]
 
 
 def test_nothing_before_the_song_or_behind_its_last_bar():
     song = song_of(NOTE * 5 + END)  # 480 ticks: two bars, 768 ticks
-    drums = Notes([-10, 0, 767, 700, 768, 5000], [5, 10, 800, 900, 780, 5010], [36, 36, 38, 42, 36, 36], [90] * 6)
+    drums = Notes(
+        [-10, 0, 767, 700, 768, 5000], [5, 10, 800, 900, 780, 5010], [36, 36, 38, 42, 36, 36], [90] * 6
+    )
     played = parse_song(song_with_drums(song, drums)).tracks[-1].notes
     assert columns(played)[:3] == [[0, 700, 767], [10, 768, 768], [36, 42, 38]]
     assert played.end_ticks.max() <= song.grid.last_tick
@@ -125,7 +136,9 @@ def test_three_readers_find_the_same_hits(drums):
         for note in instrument.notes
     ]
     assert sorted(found) == sorted(zip(*columns(wanted), strict=True))
-    ons = [message for message in mido.MidiFile(file=io.BytesIO(data)).tracks[-1] if message.type == "note_on"]
+    ons = [
+        message for message in mido.MidiFile(file=io.BytesIO(data)).tracks[-1] if message.type == "note_on"
+    ]
     assert [(m.note, m.velocity) for m in ons] == list(zip(*columns(wanted)[2:], strict=True))
 
 
@@ -199,4 +212,6 @@ def test_a_gap_left_by_removed_drums_may_be_longer_than_one_delta_time():
     song = song_of(body, division=32767)
     tracks = read_events(song_with_drums(song, BEAT)).tracks
     assert tracks[0][-1] == read_events(song.source).tracks[0][-1]
-    assert np.array_equal(parse_song(song_with_drums(song, BEAT)).tracks[0].notes.start_ticks, song.tracks[0].notes.start_ticks)
+    assert np.array_equal(
+        parse_song(song_with_drums(song, BEAT)).tracks[0].notes.start_ticks, song.tracks[0].notes.start_ticks
+    )

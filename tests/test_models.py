@@ -116,7 +116,11 @@ def test_features_of_a_counted_line():
     intervals = rows[2:27]  # -12..12 around the median, 10
     assert [intervals[:, s].argmax().item() - 12 for s in (0, 4, 8, 12)] == [0, 2, 2, -5]
     higher, lower, same = rows[27:30]
-    assert (higher.nonzero()[:, 0].tolist(), lower.nonzero()[:, 0].tolist(), same.nonzero()[:, 0].tolist()) == ([4], [12], [8])
+    assert (
+        higher.nonzero()[:, 0].tolist(),
+        lower.nonzero()[:, 0].tolist(),
+        same.nonzero()[:, 0].tolist(),
+    ) == ([4], [12], [8])
 
 
 def test_features_of_silence_are_finite_and_empty():
@@ -189,7 +193,9 @@ def test_stochastic_hits_are_a_bernoulli_draw_with_the_gradient_of_the_sigmoid()
     hits.sum().backward()
     noisy = torch.sigmoid(logits.detach() + logistic(bits))
     assert torch.allclose(logits.grad, noisy * (1 - noisy), atol=1e-5)
-    assert stochastic_hits(torch.tensor([-0.1, 0.1]), torch.tensor([5.0, -5.0]), temperature=0.0).tolist() == [0.0, 1.0]
+    assert stochastic_hits(
+        torch.tensor([-0.1, 0.1]), torch.tensor([5.0, -5.0]), temperature=0.0
+    ).tolist() == [0.0, 1.0]
 
 
 def test_a_drummer_without_bits_leaves_all_chance_to_the_noise_it_is_given():
@@ -203,13 +209,17 @@ def test_a_drummer_without_bits_leaves_all_chance_to_the_noise_it_is_given():
     hits = perform(generators[0.0], None, given, thrown)
     assert hits.any() and torch.equal(hits, perform(generators[0.0], None, given, others))
     assert torch.equal(to_drums(generators[0.0](given, thrown), given, thrown, config) > 0.5, hits)
-    assert not torch.equal(perform(generators[1.0], None, given, thrown), perform(generators[1.0], None, given, others))
+    assert not torch.equal(
+        perform(generators[1.0], None, given, thrown), perform(generators[1.0], None, given, others)
+    )
 
 
 def test_shared_dice_repeat_the_measure_and_fresh_ones_do_not():
     config = CONFIGS["modern"]
     shared, fresh = noise(config, sharing=1.0), noise(config, sharing=0.0)
-    assert torch.equal(shared.bits[:, 0], shared.bits[:, 3]) and not torch.equal(fresh.bits[:, 0], fresh.bits[:, 3])
+    assert torch.equal(shared.bits[:, 0], shared.bits[:, 3]) and not torch.equal(
+        fresh.bits[:, 0], fresh.bits[:, 3]
+    )
     half = noise(config, size=400, sharing=0.5).bits
     assert half.std().item() == pytest.approx(1.0, abs=0.01)
     pairs = torch.stack([half[:, 0].flatten(), half[:, 1].flatten()])

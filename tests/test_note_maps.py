@@ -29,7 +29,8 @@ def test_a_map_gives_each_voice_a_note_of_its_own(name):
 
 
 def test_known_notes_of_the_plug_ins():
-    """Notes that a plain General MIDI file gets wrong there: a splash choke for a crash, a rimshot for a hat."""
+    """Notes that a plain General MIDI file gets wrong there: a splash choke for a crash, a rimshot for a
+    hat."""
     at = {name: dict(zip(kit.VOICES, notes, strict=True)) for name, (_, notes) in KITS.items()}
     assert at["ad2"]["crash"] == 77 and at["ad2"]["ride"] == 60 and at["ad2"]["side stick"] == 42
     assert at["ssd5"]["crash"] == 55 and at["ssd5"]["open hat"] == 63
@@ -52,7 +53,10 @@ def test_every_pitch_of_a_voice_goes_to_the_voice_s_note():
 
 @pytest.mark.parametrize(
     "name, text",
-    [("a.toml", 'kick = 1\n"closed hat" = 2\nopen_hat = 3\n'), ("a.json", '{"Kick": 1, "closed hat": 2, "open_hat": 3}')],
+    [
+        ("a.toml", 'kick = 1\n"closed hat" = 2\nopen_hat = 3\n'),
+        ("a.json", '{"Kick": 1, "closed hat": 2, "open_hat": 3}'),
+    ],
 )
 def test_a_map_of_one_s_own_names_what_it_changes(tmp_path, name, text):
     (tmp_path / name).write_text(text)

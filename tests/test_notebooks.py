@@ -38,7 +38,9 @@ def test_a_notebook_was_run_from_top_to_bottom_without_errors(name):
     assert not [o for o in outputs if o["output_type"] == "error" or o.get("name") == "stderr"]
     shown = {kind for output in outputs for kind in output.get("data", {})}
     assert {"image/png", "text/html"} <= shown, "a picture and a player"
-    words = "".join("".join(o.get("text", "")) + "".join(o.get("data", {}).get("text/plain", "")) for o in outputs)
+    words = "".join(
+        "".join(o.get("text", "")) + "".join(o.get("data", {}).get("text/plain", "")) for o in outputs
+    )
     assert not any(folder in words for folder in ("/tmp", "/home", "/Users", str(ROOT)))
 
 

@@ -106,10 +106,17 @@ def test_bars_are_numbered_from_the_song(tmp_path):
 
 
 def test_short_measures_take_the_room_they_have(tmp_path):
-    """In 3/4 the four missing steps are not drawn: three beat lines a bar, and the picture differs from one in 4/4."""
-    bass, drums = repeated(bass_line((0, 8, 36)), 4), repeated(groove("kick x...........", "snare ....x...x..."), 4)
+    """In 3/4 the four missing steps are not drawn: three beat lines a bar, and the picture differs from one
+    in 4/4."""
+    bass, drums = (
+        repeated(bass_line((0, 8, 36)), 4),
+        repeated(groove("kick x...........", "snare ....x...x..."), 4),
+    )
     waltz = Grid(480, 4 * 3 * 480, time_signatures=((0, 3, 4),))
-    three, four = picture(tmp_path / "a.png", bass, drums, grid=waltz), picture(tmp_path / "b.png", bass, drums)
+    three, four = (
+        picture(tmp_path / "a.png", bass, drums, grid=waltz),
+        picture(tmp_path / "b.png", bass, drums),
+    )
     assert three.shape == four.shape and not np.array_equal(three, four)
     assert inked(three) > inked(four)  # the same notes, drawn wider
 

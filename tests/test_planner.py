@@ -66,7 +66,13 @@ def test_a_bar_repeats_only_what_is_there_and_as_long():
     assert first[0].tolist() == [True, False, False, False, False]
     assert first[3].tolist() == [True, True, True, True, False]
     short = possible(condition(1, steps=(16, 12, 16, 12)))[0]
-    assert short[2].tolist() == [True, False, True, False, False] and short[3].tolist() == [True, False, True, False, False]
+    assert short[2].tolist() == [True, False, True, False, False] and short[3].tolist() == [
+        True,
+        False,
+        True,
+        False,
+        False,
+    ]
     network = Planner(ModelConfig(plans=True))
     told = condition(200, steps=(16, 12, 16, 12))
     plan = network.draw(told, torch.rand(200, 4, generator=dice()))
@@ -94,7 +100,8 @@ def test_at_temperature_0_the_likeliest_is_taken():
 
 
 def test_it_learns_when_bars_repeat():
-    """Where the bass repeats its first bar so do the drums, and else nothing does: the loss falls far below a deaf one's."""
+    """Where the bass repeats its first bar so do the drums, and else nothing does: the loss falls far below a
+    deaf one's."""
     torch.manual_seed(0)
     network = Planner(ModelConfig(plans=True))
     optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
@@ -135,12 +142,16 @@ def test_without_a_planner_drums_stay_as_they_are():
 
 def with_memory(told, recalled, likeness=1.0):
     """The condition of a drummer that recalls a phrase (B, 64, 12)."""
-    return told.replace(bass_before=told.bass.flip(0), recalled=recalled, likeness=torch.full((len(told), 4), float(likeness)))
+    return told.replace(
+        bass_before=told.bass.flip(0), recalled=recalled, likeness=torch.full((len(told), 4), float(likeness))
+    )
 
 
 def test_a_bar_that_was_played_when_the_bass_was_last_like_this_is_recalled():
     told = with_memory(condition(1, bars("a", "b", "c", "d")), bars("e", "f", "d", "h"))
-    assert plan_of(bars("e", "g", "d", "d"), told).tolist() == [[RECALL, 0, 3, 1]], "what is nearer comes first"
+    assert plan_of(bars("e", "g", "d", "d"), told).tolist() == [[RECALL, 0, 3, 1]], (
+        "what is nearer comes first"
+    )
     assert plan_of(bars("d", "f", "d", "d"), told).tolist() == [[1, RECALL, 2, 1]]
     plan = torch.tensor([[RECALL, 0, 2, RECALL]])
     assert torch.equal(follow_plan(bars("g", "g", "g", "g"), told, plan), bars("e", "g", "e", "h"))
@@ -151,15 +162,22 @@ def test_a_bar_that_was_played_when_the_bass_was_last_like_this_is_recalled():
 def test_a_planner_with_a_memory_hears_what_it_recalls_and_the_bass_before():
     torch.manual_seed(0)
     network = Planner(ModelConfig(plans=True, memory=True))
-    told = with_memory(condition(2, bars("a", "b", "c", "d").repeat(2, 1, 1)), bars("e", "f", "c", "h").repeat(2, 1, 1))
+    told = with_memory(
+        condition(2, bars("a", "b", "c", "d").repeat(2, 1, 1)), bars("e", "f", "c", "h").repeat(2, 1, 1)
+    )
     plan = torch.zeros(2, 4, dtype=torch.int64)
     logits = network(told, plan)
     assert logits.shape == (2, 4, 6)
-    for other in (told.replace(bass_before=told.bass), with_memory(told, bars("a", "f", "c", "h").repeat(2, 1, 1))):
+    for other in (
+        told.replace(bass_before=told.bass),
+        with_memory(told, bars("a", "f", "c", "h").repeat(2, 1, 1)),
+    ):
         assert not torch.allclose(network(other, plan)[..., 0], logits[..., 0])
     nothing = with_memory(told, torch.zeros(2, 64, 12), likeness=0)
     unknown = with_memory(told, bars("e", "f", "c", "h").repeat(2, 1, 1), likeness=0)
-    assert torch.equal(network(nothing, plan), network(unknown, plan)), "what is not recalled counts for nothing"
+    assert torch.equal(network(nothing, plan), network(unknown, plan)), (
+        "what is not recalled counts for nothing"
+    )
 
 
 def test_a_generator_that_is_told_the_plan_plays_by_it():
@@ -176,8 +194,19 @@ def test_a_generator_that_is_told_the_plan_plays_by_it():
 
 
 def test_a_trained_drummer_keeps_its_planner_and_a_classic_one_has_none(practice_data, tmp_path):
-    tiny = ["model.width=16", "model.critic_width=16", "train.batch=8", "train.warmup_steps=4", "train.steps=2"]
-    tiny += ["train.critic_first=1", "train.probe_phrases=16", "train.ranking_steps=2", "train.precision='float32'"]
+    tiny = [
+        "model.width=16",
+        "model.critic_width=16",
+        "train.batch=8",
+        "train.warmup_steps=4",
+        "train.steps=2",
+    ]
+    tiny += [
+        "train.critic_first=1",
+        "train.probe_phrases=16",
+        "train.ranking_steps=2",
+        "train.precision='float32'",
+    ]
     weights = train(load_config("modern", tiny), practice_data, tmp_path, device="cpu", progress=False)
     planner = load_drummer(weights).planner
     assert planner is not None and any(p.abs().sum() > 0 for p in planner.parameters())

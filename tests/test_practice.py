@@ -12,7 +12,20 @@ from basedrum.music import kit
 from basedrum.music.bass_track import drum_notes, find_bass
 from basedrum.music.rolls import BassRoll, DrumRoll
 
-EXPECTED = {"rock", "pop", "funk", "disco", "reggae", "shuffle", "swing", "bossa", "metal", "hip_hop", "house", "ballad"}
+EXPECTED = {
+    "rock",
+    "pop",
+    "funk",
+    "disco",
+    "reggae",
+    "shuffle",
+    "swing",
+    "bossa",
+    "metal",
+    "hip_hop",
+    "house",
+    "ballad",
+}
 PAGE = """
 tempo 100-120
 chords I IV
@@ -37,7 +50,9 @@ def rolls(songs):
     for practice in songs:
         song = parse_song(practice.data, practice.name)
         drums = DrumRoll.from_notes(drum_notes(song), song.grid).to_kit()
-        out.append((practice.style, song.grid, BassRoll.from_notes(find_bass(song).notes, song.grid).hits, drums))
+        out.append(
+            (practice.style, song.grid, BassRoll.from_notes(find_bass(song).notes, song.grid).hits, drums)
+        )
     return out
 
 
@@ -56,9 +71,13 @@ def test_the_book_has_the_styles_it_promises():
 @pytest.mark.parametrize("name", style_names())
 def test_every_page_parses_and_is_full(name):
     style = load_style(name)
-    assert len(style.figures) >= 4 and len(style.grooves) >= 4 and len(style.fills) >= 3 and style.progressions
+    assert (
+        len(style.figures) >= 4 and len(style.grooves) >= 4 and len(style.fills) >= 3 and style.progressions
+    )
     assert 40 <= style.tempo[0] < style.tempo[1] <= 240
-    assert all(35 <= pitch <= 81 and kit.VOICE_OF_PITCH[pitch] == voice for voice, pitch in style.sounds.items())
+    assert all(
+        35 <= pitch <= 81 and kit.VOICE_OF_PITCH[pitch] == voice for voice, pitch in style.sounds.items()
+    )
     used = {groove for figure in style.figures for groove in figure.grooves}
     assert used == set(style.grooves), "a groove that no figure names is never played"
     assert len({figure.marks for figure in style.figures}) == len(style.figures)
@@ -119,14 +138,17 @@ def test_kick_and_bass_agree_but_not_perfectly(rolls):
     ]
     real = np.nanmean([lock(kick, bass) for _, bass, kick in windows])
     rng = np.random.default_rng(0)
-    pairs = [(a, b) for a, b in zip(windows, rng.permutation(len(windows)), strict=True) if a[0] != windows[b][0]]
+    pairs = [
+        (a, b) for a, b in zip(windows, rng.permutation(len(windows)), strict=True) if a[0] != windows[b][0]
+    ]
     shuffled = np.nanmean([lock(windows[b][2], a[1]) for a, b in pairs])
     assert 0.4 < real < 0.7
     assert real - shuffled > 0.08
 
 
 def test_kicks_meet_the_bass_within_a_style_too(rolls):
-    """The drums answer this song's bass, not only its style's: pairs of one style lose when they are exchanged."""
+    """The drums answer this song's bass, not only its style's: pairs of one style lose when they are
+    exchanged."""
     by_style = defaultdict(list)
     for style, _, bass, drums in rolls:
         by_style[style].append((bass[:512], drums[:512, kit.KICK]))

@@ -1,6 +1,7 @@
 """Every command and every line of Python that the README shows, run in the order it shows them.
 
-What takes minutes runs with a few songs and steps; what installs is checked against the Makefile and the files it names.
+What takes minutes runs with a few songs and steps; what installs is checked against the Makefile and the
+files it names.
 """
 
 import glob
@@ -21,7 +22,14 @@ from basedrum.corpus.practice import practice_songs
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHORT_TRAINING = {
-    "train": {"warmup_steps": 2, "steps": 2, "critic_first": 1, "ranking_steps": 2, "batch": 8, "probe_phrases": 8},
+    "train": {
+        "warmup_steps": 2,
+        "steps": 2,
+        "critic_first": 1,
+        "ranking_steps": 2,
+        "batch": 8,
+        "probe_phrases": 8,
+    },
     "model": {"width": 16, "critic_width": 16},
 }
 
@@ -49,7 +57,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def small(monkeypatch, folder):
-    """A reader's folder to stand in, 40 practice songs instead of 300, and an evaluation that takes seconds."""
+    """A reader's folder to stand in, 40 practice songs instead of 300, and an evaluation that takes
+    seconds."""
     from basedrum.evaluation import evaluate
 
     quick = evaluate.QUICK
@@ -62,7 +71,9 @@ def small(monkeypatch, folder):
 
 def run(command):
     """Run a `basedrum` command of the README in this process."""
-    words = [name for word in shlex.split(command) for name in (sorted(glob.glob(word)) if "*" in word else [word])]
+    words = [
+        name for word in shlex.split(command) for name in (sorted(glob.glob(word)) if "*" in word else [word])
+    ]
     assert words[0] in ("basedrum", ".venv/bin/basedrum")
     if words[1] == "train":
         words += ["--quiet", "--device", "cpu"]
@@ -75,7 +86,11 @@ def run(command):
 
 
 def test_the_readme_shows_the_verbs():
-    shown = {shlex.split(command)[1] for command in commands() if "basedrum " in command and "torchrun" not in command}
+    shown = {
+        shlex.split(command)[1]
+        for command in commands()
+        if "basedrum " in command and "torchrun" not in command
+    }
     assert {"generate", "prepare", "train", "evaluate"} <= shown
 
 
@@ -91,7 +106,9 @@ def test_every_command_of_the_readme_runs(small, folder, capsys):
     assert done >= 10
     assert {"take.1.mid", "take.2.mid", "take.3.mid"} <= {path.name for path in folder.iterdir()}
     assert {path.suffix for path in (folder / "drums").iterdir()} == {".mid", ".png"}
-    assert (folder / "runs" / "mine" / "report.json").exists() and (folder / "runs" / "quick" / "drummer.safetensors").exists()
+    assert (folder / "runs" / "mine" / "report.json").exists() and (
+        folder / "runs" / "quick" / "drummer.safetensors"
+    ).exists()
 
 
 def test_every_command_of_the_table_runs(small, folder, capsys):
@@ -129,9 +146,13 @@ def test_every_line_of_python_in_the_readme_runs(small, folder):
 
 def plan_of(*targets):
     """What make would do; the suite may itself have been started by make, which must not show."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
+    }
     command = ["make", "--dry-run", "--no-print-directory", *targets]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def test_the_commands_that_install_name_what_there_is():

@@ -1,4 +1,5 @@
-"""Ranking: a discriminator that learns to weigh the answers of a drummer that stands still, and answers drawn by it."""
+"""Ranking: a discriminator that learns to weigh the answers of a drummer that stands still, and answers drawn
+by it."""
 
 import numpy as np
 import pytest
@@ -80,7 +81,9 @@ def test_answers_are_drawn_as_often_as_their_scores_say():
 
 def test_a_ranker_decides_between_answers():
     bass = lines(4)
-    plain, ranked = (m.play(bass, QPM, STEPS, None, seed=1) for m in (model(), model(LikesHits(), strictness=100.0)))
+    plain, ranked = (
+        m.play(bass, QPM, STEPS, None, seed=1) for m in (model(), model(LikesHits(), strictness=100.0))
+    )
     assert (ranked.sum(axis=(1, 2)) >= plain.sum(axis=(1, 2))).all() and ranked.sum() > plain.sum()
     blind = model(LikesHits(), strictness=0.0).play(bass, QPM, STEPS, None, seed=1)
     assert not np.array_equal(ranked, blind)
@@ -119,7 +122,9 @@ def test_a_drummer_that_plays_hit_after_hit_gives_one_answer_and_its_score():
     state = drummer.new_song(3)
     hits = state.play(lines(1)[0], 120.0, STEPS[0], None, 0)
     silent = (~hits.reshape(4, -1).any(axis=1)).sum()
-    assert state.score == pytest.approx(LikesHits()(torch.from_numpy(hits)[None].float(), None)[0].item() - SILENT_BAR * silent)
+    assert state.score == pytest.approx(
+        LikesHits()(torch.from_numpy(hits)[None].float(), None)[0].item() - SILENT_BAR * silent
+    )
 
 
 def test_ranked_answers_are_the_same_alone_and_in_company():
@@ -139,7 +144,10 @@ def test_a_song_goes_on_with_the_throw_it_began_with():
     beside = runs.play(bass, QPM[:1], STEPS[:1], None, 99)
     assert np.array_equal(beside[0], first)
     assert np.array_equal(runs.play(bass, QPM[:1], STEPS[:1], beside, 98)[0], later)
-    thrown = {t: drummer.answer(bass, QPM[:1], STEPS[:1], first[None], 3, index=1, takes=np.array([t])).hits for t in range(8)}
+    thrown = {
+        t: drummer.answer(bass, QPM[:1], STEPS[:1], first[None], 3, index=1, takes=np.array([t])).hits
+        for t in range(8)
+    }
     assert np.array_equal(thrown[int(state.takes[0])][0], later)
     assert any(not np.array_equal(hits[0], later) for hits in thrown.values())
     assert state.score == pytest.approx((first.sum() + later.sum()) / 2)
@@ -149,7 +157,10 @@ def test_without_ranker_a_song_has_no_score_and_at_temperature_0_nothing_is_draw
     state = model().new_song(1)
     state.play(lines(1)[0], 120.0, STEPS[0], None, 0)
     assert state.score is None
-    cold = [m.play(lines(4), QPM, STEPS, None, 1, wishes=Wishes(temperature=0.0)) for m in (model(), model(LikesHits()))]
+    cold = [
+        m.play(lines(4), QPM, STEPS, None, 1, wishes=Wishes(temperature=0.0))
+        for m in (model(), model(LikesHits()))
+    ]
     assert np.array_equal(*cold)
 
 
@@ -170,7 +181,10 @@ def test_a_run_of_phrases_is_one_song_and_depends_on_seed_and_step_alone(data):
     rows, before = rows[before >= 0], before[before >= 0].astype(int)
 
     def chained(bass, earlier_bass, earlier_drums):
-        return {b.tobytes() + e.tobytes() + d.tobytes() for b, e, d in zip(bass, earlier_bass, earlier_drums, strict=True)}
+        return {
+            b.tobytes() + e.tobytes() + d.tobytes()
+            for b, e, d in zip(bass, earlier_bass, earlier_drums, strict=True)
+        }
 
     known = chained(data.bass(rows), data.bass(before), data.kit(before))
     deep = run.length.numpy() > 0
@@ -192,7 +206,9 @@ def test_a_drummer_in_ranking_follows_itself_or_the_real_drums(data):
     assert follows_real.any() and follows_itself.any()
     assert (run.length[follows_itself] > 0).all() and not condition.previous[~given].any()
     beside = real_condition(run, condition)
-    assert torch.equal(beside.has_previous, condition.has_previous) and torch.equal(beside.bass, condition.bass)
+    assert torch.equal(beside.has_previous, condition.has_previous) and torch.equal(
+        beside.bass, condition.bass
+    )
     assert torch.equal(beside.previous, real.previous * condition.has_previous[:, None, None])
 
 
@@ -223,9 +239,13 @@ def test_a_ranker_that_asks_for_fit_is_shown_real_drums_over_another_song_s_bass
     assert set(trainer.advance()) == {"rank", "fit"}
     batch = trainer.batches.draw(0)
     now, half = batch.condition, len(batch.drums) // 2
-    losses = CriticObjective(HearsBass(), config.train)(batch.drums, now, batch.drums, now, mismatch=0.5, ranking=True)
+    losses = CriticObjective(HearsBass(), config.train)(
+        batch.drums, now, batch.drums, now, mismatch=0.5, ranking=True
+    )
     hit = batch.drums[:half].amax(dim=2)
-    right, wrong = ((hit * bass[:, 0].amax(dim=2)).sum(dim=1) for bass in (now.bass[:half], now.bass[:half].roll(1, 0)))
+    right, wrong = (
+        (hit * bass[:, 0].amax(dim=2)).sum(dim=1) for bass in (now.bass[:half], now.bass[:half].roll(1, 0))
+    )
     assert losses["fit"].item() == pytest.approx(0.5 * logistic_loss(right, wrong).item(), rel=1e-5)
 
 
@@ -237,7 +257,9 @@ def test_a_drummer_with_a_memory_recalls_in_ranking_what_it_played_itself(data):
     real = run.conditions[0]
     shown = condition.likeness.amax(dim=1) > 0
     as_real = (condition.recalled == real.recalled).flatten(1).all(dim=1)
-    assert (shown & as_real).any() and (shown & ~as_real).any(), "after real drums the real ones, after its own its own"
+    assert (shown & as_real).any() and (shown & ~as_real).any(), (
+        "after real drums the real ones, after its own its own"
+    )
     assert not condition.likeness[condition.has_previous == 0].any() and not condition.recalled[~shown].any()
     beside = real_condition(run, condition)
     assert torch.equal(beside.likeness, condition.likeness) and torch.equal(beside.recalled, real.recalled)

@@ -19,7 +19,9 @@ def marked(num_bars):
 
 
 def marks(phrase):
-    return [int(np.flatnonzero(m[:, CRASH])[0]) if m[:, CRASH].any() else -1 for m in phrase.reshape(4, 16, 12)]
+    return [
+        int(np.flatnonzero(m[:, CRASH])[0]) if m[:, CRASH].any() else -1 for m in phrase.reshape(4, 16, 12)
+    ]
 
 
 def redone(num_bars, first, last, **options):

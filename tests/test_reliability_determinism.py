@@ -1,4 +1,5 @@
-"""Same model, input and seed: the same bytes, wherever, under whatever settings, on any number of threads (B5)."""
+"""Same model, input and seed: the same bytes, wherever, under whatever settings, on any number of threads
+(B5)."""
 
 import os
 import subprocess
@@ -59,7 +60,9 @@ def made(folder, settings):
     names = ("PYTHONHASHSEED", "LC_ALL", "LANG", "TZ", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
     environment = {name: value for name, value in os.environ.items() if name not in names}
     environment["PYTHONPATH"] = str(Path(basedrum.__file__).parent.parent)
-    done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=folder, env={**environment, **settings}, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], cwd=folder, env={**environment, **settings}, capture_output=True
+    )
     assert done.returncode == 0 and not done.stderr, done.stderr
     return contents(folder)
 
@@ -71,7 +74,14 @@ def test_folders_hash_seeds_locales_time_zones_and_threads_change_no_byte(tmp_pa
         folder.mkdir(parents=True)
         results.append(made(folder, settings))
     first, *others = results
-    assert {"out.mid", "out.png", "out/in.drums.1.mid", "out/in.drums.2.mid", "data/bass.npy", "data/meta.json"} <= set(first)
+    assert {
+        "out.mid",
+        "out.png",
+        "out/in.drums.1.mid",
+        "out/in.drums.2.mid",
+        "data/bass.npy",
+        "data/meta.json",
+    } <= set(first)
     assert first["out/in.drums.1.mid"] != first["out/in.drums.2.mid"]
     for other in others:
         assert other.keys() == first.keys()
@@ -130,7 +140,8 @@ def test_a_seed_is_a_song(tmp_path):
 
 @pytest.mark.slow
 def test_prepare_on_ten_thousand_real_files(shared_folder, tmp_path):
-    """No crash, memory flat, what is left out is listed; killed in the middle and begun again it gives the same data."""
+    """No crash, memory flat, what is left out is listed; killed in the middle and begun again it gives the
+    same data."""
     import tarfile
 
     archive = next(iter(sorted((shared_folder / "data").glob("midi_B*"))), None)
@@ -169,7 +180,9 @@ def test_prepare_on_ten_thousand_real_files(shared_folder, tmp_path):
     assert not (killed / "meta.json").exists()
     assert len(list(killed.glob(".shards/*.shard"))) >= 8
     subprocess.run([*command, str(killed)], check=True, stdout=subprocess.DEVNULL)
-    assert {path.name: path.read_bytes() for path in killed.iterdir()} == {p.name: p.read_bytes() for p in whole.iterdir()}
+    assert {path.name: path.read_bytes() for path in killed.iterdir()} == {
+        p.name: p.read_bytes() for p in whole.iterdir()
+    }
 
 
 def resident(pid):

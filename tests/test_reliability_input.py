@@ -1,7 +1,8 @@
-"""Bad input, through the real command line: status 0 or 2, one printable line, 5 s and 1 GB, nothing half written (B1, B3).
+"""Bad input, through the real command line: status 0 or 2, one printable line, 5 s and 1 GB, nothing half
+written (B1, B3).
 
-Every input goes through `basedrum generate` with the drummer that ships, all in one process after each other, so that its
-peak memory bounds that of each. What is accepted is right: another reader counts the same notes.
+Every input goes through `basedrum generate` with the drummer that ships, all in one process after each other,
+so that its peak memory bounds that of each. What is accepted is right: another reader counts the same notes.
 """
 
 import base64
@@ -80,7 +81,9 @@ REFUSED = {
     "a mark in front": b"\xef\xbb\xbf" + GOOD,
     "MacBinary": bytes(128) + GOOD,
     "a track alone": GOOD[14:],
-    "bytes in pairs the other way round": np.frombuffer(GOOD[: len(GOOD) // 2 * 2], ">u2").astype("<u2").tobytes(),
+    "bytes in pairs the other way round": np.frombuffer(GOOD[: len(GOOD) // 2 * 2], ">u2")
+    .astype("<u2")
+    .tobytes(),
     "CR LF for LF": GOOD[:14].replace(b"\x06", b"\r\n"),
     "SMPTE 24": smf(FOUR + END, division=0xE804),
     "SMPTE 0": smf(FOUR + END, division=0x8000),
@@ -88,7 +91,9 @@ REFUSED = {
     "65,535 tracks": smf(*[END] * 65_535),
     "a million notes": smf(named(b"Bass", 33, b"\x00\x90" + b"\x28\x40\x00\x28\x00\x00" * 999_999)),
     "58 hours of silence": smf(named(b"Bass", 33, FOUR + number(FAR) + FOUR[1:])),
-    "58 hours, slowly": smf(b"\x00\xff\x51\x03\x5b\x8d\x80" + END, named(b"Bass", 33, FOUR + number(FAR // 12) + FOUR[1:])),
+    "58 hours, slowly": smf(
+        b"\x00\xff\x51\x03\x5b\x8d\x80" + END, named(b"Bass", 33, FOUR + number(FAR // 12) + FOUR[1:])
+    ),
     "a delta of a megabyte of ones": smf(b"\xff" * 2**20 + FOUR + END),
     "a delta of a megabyte of zeros": smf(b"\x80" * 2**20 + FOUR + END),
     "a text of 256 MB that is not there": smf(b"\x00\xff\x01\xff\xff\xff\x7f" + FOUR + END),
@@ -96,7 +101,9 @@ REFUSED = {
     "a header and ones": smf(b"\xff" * 100_000),
     "a header and note-ons": smf(b"\x90" * 100_000),
     "a header and noise": smf(random.Random(1).randbytes(100_000))[:2000],
-    "drums alone": smf(named(b"Kit", 0, FOUR, 9).replace(b"\x00\x90", b"\x00\x99").replace(b"\x60\x80", b"\x60\x89")),
+    "drums alone": smf(
+        named(b"Kit", 0, FOUR, 9).replace(b"\x00\x90", b"\x00\x99").replace(b"\x60\x80", b"\x60\x89")
+    ),
     "a high tune": smf(named(b"Flute", 73, FOUR.replace(b"\x28", b"\x58"))),
     "note-offs alone": smf(b"\x00\x80\x28\x00" * 100 + END),
     "names of control characters": smf(*[named(EVIL * 3, 73, FOUR.replace(b"\x28", b"\x58"))] * 30),
@@ -116,26 +123,53 @@ READ = {
     "65,535 tracks promised": (smf(named(b"Bass", 33, FOUR), count=65_535), 4),
     "no track promised": (smf(named(b"Bass", 33, FOUR), count=0), 4),
     "a track of 4 GB": (smf()[:14] + chunk(named(b"Bass", 33, FOUR), size=2**32 - 1), 4),
-    "a track one byte short": (smf()[:14] + chunk(named(b"Bass", 33, FOUR), size=len(named(b"Bass", 33, FOUR)) - 1), 4),
+    "a track one byte short": (
+        smf()[:14] + chunk(named(b"Bass", 33, FOUR), size=len(named(b"Bass", 33, FOUR)) - 1),
+        4,
+    ),
     "388 hours of silence at the end": (smf(named(b"Bass", 33, FOUR)[:-4] + number(2**28 - 1) + END[1:]), 4),
     "a delta of a megabyte behind the notes": (smf(named(b"Bass", 33, FOUR)[:-4] + b"\xff" * 2**20 + END), 4),
-    "a text of 256 MB behind the notes": (smf(named(b"Bass", 33, FOUR)[:-4] + b"\x00\xff\x01\xff\xff\xff\x7f" + END), 4),
-    "a system exclusive without end": (smf(named(b"Bass", 33, FOUR)[:-4] + b"\x00\xf0\xff\xff\xff\x7f" + END), 4),
-    "RMID": (b"RIFF" + struct.pack("<I", len(GOOD) + 12) + b"RMIDdata" + struct.pack("<I", len(GOOD)) + GOOD, 4),
+    "a text of 256 MB behind the notes": (
+        smf(named(b"Bass", 33, FOUR)[:-4] + b"\x00\xff\x01\xff\xff\xff\x7f" + END),
+        4,
+    ),
+    "a system exclusive without end": (
+        smf(named(b"Bass", 33, FOUR)[:-4] + b"\x00\xf0\xff\xff\xff\x7f" + END),
+        4,
+    ),
+    "RMID": (
+        b"RIFF" + struct.pack("<I", len(GOOD) + 12) + b"RMIDdata" + struct.pack("<I", len(GOOD)) + GOOD,
+        4,
+    ),
     "RMID of 4 GB": (b"RIFF\xff\xff\xff\xffRMIDdata\xff\xff\xff\xff" + GOOD, 4),
     "a name of half a megabyte": (smf(named(b"Bass" * 2**17, 33, FOUR)), 4),
     "a name of control characters": (smf(named(b"Bass" + EVIL, 33, FOUR)), 4),
     "a name of no alphabet": (smf(named(bytes(range(128, 256)), 33, FOUR)), 4),
-    "8 MB of text": (smf(named(b"Bass", 33, FOUR)[:-4] + (b"\x00\xff\x01" + number(990_000) + bytes(990_000)) * 8 + END), 4),
-    "200,000 controllers": (smf(named(b"Bass", 33, FOUR)[:-4] + b"\x00\xb0\x07\x40" + b"\x00\x07\x40" * 200_000 + END), 4),
-    "199,999 notes at one tick": (smf(named(b"Bass", 33, b"\x00\x90" + b"\x28\x40\x00\x28\x00\x00" * 199_999)[:-4]), 199_999),
+    "8 MB of text": (
+        smf(named(b"Bass", 33, FOUR)[:-4] + (b"\x00\xff\x01" + number(990_000) + bytes(990_000)) * 8 + END),
+        4,
+    ),
+    "200,000 controllers": (
+        smf(named(b"Bass", 33, FOUR)[:-4] + b"\x00\xb0\x07\x40" + b"\x00\x07\x40" * 200_000 + END),
+        4,
+    ),
+    "199,999 notes at one tick": (
+        smf(named(b"Bass", 33, b"\x00\x90" + b"\x28\x40\x00\x28\x00\x00" * 199_999)[:-4]),
+        199_999,
+    ),
     "the longest song": (smf(named(b"Bass", 33, quarters(7_000))), 7_000),
-    "a tempo a beat": (smf(b"\x60\xff\x51\x03\x07\xa1\x20" * 6_999 + END, named(b"Bass", 33, quarters(7_000))), 7_000),
+    "a tempo a beat": (
+        smf(b"\x60\xff\x51\x03\x07\xa1\x20" * 6_999 + END, named(b"Bass", 33, quarters(7_000))),
+        7_000,
+    ),
     "the lowest notes": (smf(named(b"Bass", 33, FOUR.replace(b"\x28", b"\x00"))), 4),
     "the highest notes": (smf(named(b"Bass", 33, FOUR.replace(b"\x28", b"\x7f"))), 4),
     "division 1": (smf(named(b"Bass", 33, FOUR.replace(b"\x60", b"\x01")), division=1), 4),
     "division 32767": (smf(named(b"Bass", 33, FOUR), division=32_767), 4),
-    "16 channels hanging": (smf(b"".join(bytes((0, 0x90 | c, 40, 64)) for c in range(16)), named(b"Bass", 33, FOUR)), 4),
+    "16 channels hanging": (
+        smf(b"".join(bytes((0, 0x90 | c, 40, 64)) for c in range(16)), named(b"Bass", 33, FOUR)),
+        4,
+    ),
     "1,022 empty tracks": (smf(*[END] * 1022, named(b"Bass", 33, FOUR)), 4),
 }
 """Each is read with so many bass notes."""
@@ -181,11 +215,15 @@ PATHS = {
 
 def generate_each(jobs, timeout_s=280):
     """Run the jobs (source, output, more) in one process; return a result for each."""
-    text = json.dumps([(os.fsencode(source).hex(), os.fsencode(output).hex(), more) for source, output, more in jobs])
+    text = json.dumps(
+        [(os.fsencode(source).hex(), os.fsencode(output).hex(), more) for source, output, more in jobs]
+    )
     command = [sys.executable, TESTS / "generate_each.py", str(LIMIT_S)]
     done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=timeout_s)
     results = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(results) == len(jobs), f"{jobs[len(results)][0]}: status {done.returncode} {done.stderr[-2000:]}"
+    assert len(results) == len(jobs), (
+        f"{jobs[len(results)][0]}: status {done.returncode} {done.stderr[-2000:]}"
+    )
     return results
 
 
@@ -208,7 +246,8 @@ def check(result, folder, before, name):
 
 
 def played(folder, inputs):
-    """Write inputs, each to a folder of its own with an output that exists, and generate; return {name: (result, folder)}."""
+    """Write inputs, each to a folder of its own with an output that exists, and generate; return {name:
+    (result, folder)}."""
     jobs, folders = [], []
     for number_, (name, data) in enumerate(inputs.items()):
         place = folder / f"{number_}"
@@ -221,7 +260,8 @@ def played(folder, inputs):
 
 
 def walked(data):
-    """Yield (track, status, first data byte, second) of the notes of a sound MIDI file, by a reader of the tests' own."""
+    """Yield (track, status, first data byte, second) of the notes of a sound MIDI file, by a reader of the
+    tests' own."""
 
     def long():
         nonlocal at
@@ -251,7 +291,8 @@ def walked(data):
 
 
 def read_by_mido(data):
-    """The same as mido tells it; None where it gives up, as it does on empty meta events and unheard-of keys."""
+    """The same as mido tells it; None where it gives up, as it does on empty meta events and unheard-of
+    keys."""
     try:
         tracks = mido.MidiFile(file=io.BytesIO(data), clip=True).tracks
     except Exception:  # mido has many ways to give up
@@ -274,7 +315,8 @@ def note_counts(messages):
 
 
 def check_counts(source, output, name):
-    """All readers agree on what the output holds: the pitched notes of the song, and the drums that were played."""
+    """All readers agree on what the output holds: the pitched notes of the song, and the drums that were
+    played."""
     song, again = parse_song(source), parse_song(output)
     pitched = sum(len(track.notes) for track in song.tracks if not track.is_drum)
     drums = sum(len(track.notes) for track in again.tracks if track.is_drum)
@@ -287,7 +329,9 @@ def check_counts(source, output, name):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    return played(tmp_path_factory.mktemp("inputs"), {**REFUSED, **{k: data for k, (data, _) in READ.items()}, **EITHER})
+    return played(
+        tmp_path_factory.mktemp("inputs"), {**REFUSED, **{k: data for k, (data, _) in READ.items()}, **EITHER}
+    )
 
 
 BEFORE = ["in.mid", "out.mid"]
@@ -336,7 +380,10 @@ def test_the_awkward_files_of_other_projects_through_the_command_line(shared_fol
             if "no bass line found" in line:
                 assert "--bass-track" in line and ("notes)" in line), name
             num_read += "no bass line found" in line
-        assert expected[name] != "accept" or result["status"] == 0 or "no bass line found" in result["err"], (name, result)
+        assert expected[name] != "accept" or result["status"] == 0 or "no bass line found" in result["err"], (
+            name,
+            result,
+        )
     print(dict(reasons.most_common()), "slowest", max((r["seconds"], n) for n, (r, _) in done.items()))
     sound = [name for name, what in expected.items() if not what.startswith("reject")]
     assert reasons["accepted"] + num_read >= 0.94 * len(sound)
@@ -434,13 +481,20 @@ def prepared(capsys, *arguments):
     """Run `prepare` in this process; return its status and its one line of error."""
     status = cli.main(["prepare", *map(str, arguments), "--workers", "1", "--quiet"])
     err = capsys.readouterr().err
-    assert status in (0, 2) and err.count("\n") == (status == 2) and all(line.isprintable() for line in err.splitlines()), err
+    assert (
+        status in (0, 2)
+        and err.count("\n") == (status == 2)
+        and all(line.isprintable() for line in err.splitlines())
+    ), err
     return status, err
 
 
 def zip_bomb(name, size=2**28):
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, archive.open(name, "w", force_zip64=True) as member:
+    with (
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open(name, "w", force_zip64=True) as member,
+    ):
         block = bytes(2**20)
         for _ in range(size // 2**20):
             member.write(block)
@@ -483,7 +537,11 @@ def test_prepare_passes_by_what_is_no_file_in_a_folder(tmp_path, capsys):
 def test_prepare_does_not_wait_for_labels(tmp_path, capsys):
     folder = write_songs(tmp_path / "songs", {"good.mid": corpus_song(1)})
     os.mkfifo(tmp_path / "pipe")
-    bad = {"nul": b"id,split\n\0,\0\n", "noise": random.Random(1).randbytes(10_000), "wide": b"id\n" + b"x" * 200_000}
+    bad = {
+        "nul": b"id,split\n\0,\0\n",
+        "noise": random.Random(1).randbytes(10_000),
+        "wide": b"id\n" + b"x" * 200_000,
+    }
     for name, data in bad.items():
         (tmp_path / name).write_bytes(data)
     for path in ("/dev/zero", tmp_path / "pipe", tmp_path, *(tmp_path / name for name in ("noise", "wide"))):
@@ -508,7 +566,9 @@ def test_prepare_does_not_unpack_a_bomb(tmp_path, capsys, name):
     assert peak() - before < 64 * 2**20
 
 
-@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
+@pytest.mark.parametrize(
+    "kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK]
+)
 def test_prepare_does_not_read_a_name_of_gigabytes(tmp_path, capsys, kind):
     (tmp_path / "in.tar.gz").write_bytes(tar_bomb(kind))
     before = peak()
@@ -524,9 +584,14 @@ def peak():
 
 
 def test_an_archive_of_everything_but_files(tmp_path, capsys):
-    """Links, devices and names that climb out of an archive are nothing to follow: its bytes are read, nothing is unpacked."""
+    """Links, devices and names that climb out of an archive are nothing to follow: its bytes are read,
+    nothing is unpacked."""
     with tarfile.open(tmp_path / "in.tar", "w") as archive:
-        for name, kind in (("link.mid", tarfile.SYMTYPE), ("device.mid", tarfile.CHRTYPE), ("pipe.mid", tarfile.FIFOTYPE)):
+        for name, kind in (
+            ("link.mid", tarfile.SYMTYPE),
+            ("device.mid", tarfile.CHRTYPE),
+            ("pipe.mid", tarfile.FIFOTYPE),
+        ):
             member = tarfile.TarInfo(name)
             member.type, member.linkname = kind, "/dev/zero"
             archive.addfile(member)

@@ -33,7 +33,11 @@ OLD = b"precious"
 
 
 def contents(folder):
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 # One writer
@@ -48,8 +52,18 @@ def writes(path):
         name = ast.unparse(node.func)
         modes = [*node.args[1:2], *(keyword.value for keyword in node.keywords if keyword.arg == "mode")]
         mode = modes[0].value if modes and isinstance(modes[0], ast.Constant) else "r"
-        is_open = name in ("open", "io.open", "os.fdopen", "gzip.open", "np.lib.format.open_memmap", "np.memmap")
-        if is_open and (set(str(mode)) & set("wax+") or any(not isinstance(m, ast.Constant) for m in modes if name == "open")):
+        is_open = name in (
+            "open",
+            "io.open",
+            "os.fdopen",
+            "gzip.open",
+            "np.lib.format.open_memmap",
+            "np.memmap",
+        )
+        if is_open and (
+            set(str(mode)) & set("wax+")
+            or any(not isinstance(m, ast.Constant) for m in modes if name == "open")
+        ):
             found.append(f"{path.name}:{node.lineno} {ast.unparse(node)[:60]}")
         tail = name.rpartition(".")[2]
         if tail in (
@@ -79,9 +93,15 @@ def writes(path):
 
 
 ALLOWED = {
-    "files.py": ("mkstemp", "os.fdopen(handle, 'wb')", "open(path, 'a+b')"),  # the writer itself, and the lock
+    "files.py": (
+        "mkstemp",
+        "os.fdopen(handle, 'wb')",
+        "open(path, 'a+b')",
+    ),  # the writer itself, and the lock
     "cli.py": ("open(os.devnull, 'w')",),
-    "phrases.py": ("open(self._part(name), 'wb')",),  # arrays too large for memory: see the tests of prepare below
+    "phrases.py": (
+        "open(self._part(name), 'wb')",
+    ),  # arrays too large for memory: see the tests of prepare below
 }
 
 
@@ -150,10 +170,18 @@ ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT, errno.EACCES)
 @pytest.mark.parametrize("was_there", [True, False])
 def test_a_fault_at_any_step_leaves_what_was_there(tmp_path, monkeypatch, step, was_there):
     path = tmp_path / "out.bin"
-    for error in (*(OSError(code, os.strerror(code)) for code in ERRORS), KeyboardInterrupt(), SystemExit(143), MemoryError()):
+    for error in (
+        *(OSError(code, os.strerror(code)) for code in ERRORS),
+        KeyboardInterrupt(),
+        SystemExit(143),
+        MemoryError(),
+    ):
         if was_there:
             path.write_bytes(OLD)
-        with monkeypatch.context() as patch, pytest.raises(BasedrumError if isinstance(error, OSError) else type(error)):
+        with (
+            monkeypatch.context() as patch,
+            pytest.raises(BasedrumError if isinstance(error, OSError) else type(error)),
+        ):
             patch.setattr(*STEPS[step], failing(error))
             write_atomic(path, b"new")
         assert contents(tmp_path) == ({"out.bin": OLD} if was_there else {})
@@ -171,7 +199,11 @@ def test_a_disk_that_fills_up_in_the_middle(tmp_path, monkeypatch):
 def test_a_folder_that_cannot_be_synced_is_no_failure(tmp_path, monkeypatch):
     real = os.fsync
     monkeypatch.setattr(
-        os, "fsync", lambda handle: real(handle) if os.path.isfile(f"/proc/self/fd/{handle}") else failing(OSError(22, ""))()
+        os,
+        "fsync",
+        lambda handle: (
+            real(handle) if os.path.isfile(f"/proc/self/fd/{handle}") else failing(OSError(22, ""))()
+        ),
     )
     write_atomic(tmp_path / "out.bin", b"new")
     assert contents(tmp_path) == {"out.bin": b"new"}
@@ -200,7 +232,9 @@ def test_generate_on_a_failing_disk(source, capsys, monkeypatch, step):
     full, fdopen = failing(OSError(errno.ENOSPC, "No space left on device")), os.fdopen
     where, name = STEPS[step]
     monkeypatch.setattr(
-        where, name, full if name != "fdopen" else lambda handle, mode: (full if "w" in mode else fdopen)(handle, mode)
+        where,
+        name,
+        full if name != "fdopen" else lambda handle, mode: (full if "w" in mode else fdopen)(handle, mode),
     )
     err = refused(capsys, "generate", source, "-o", source.parent / "out.mid", "--png")
     assert "out.mid: cannot be written: No space left" in err and "free some space" in err
@@ -260,7 +294,9 @@ def disk(tmp_path):
     def mount(options):
         folder = tmp_path / f"disk{len(mounted)}"
         folder.mkdir()
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True
+        )
         if done.returncode:
             pytest.skip(f"mounting needs rights that this user lacks: {done.stderr.strip()}")
         mounted.append(folder)
@@ -281,7 +317,9 @@ def test_a_full_disk_and_a_read_only_one(disk, capsys, tmp_path):
         while True:
             fill.write(bytes(4096))
     before = contents(folder)
-    assert "No space left" in refused(capsys, "generate", folder / "in.mid", "-o", folder / "out.mid", "--png")
+    assert "No space left" in refused(
+        capsys, "generate", folder / "in.mid", "-o", folder / "out.mid", "--png"
+    )
     write_songs(tmp_path / "songs", {"a.mid": song(1)})
     refused(capsys, "prepare", tmp_path / "songs", "-o", folder / "data", "--workers", "1", "--quiet")
     assert not (folder / "data" / "meta.json").exists()
@@ -291,7 +329,9 @@ def test_a_full_disk_and_a_read_only_one(disk, capsys, tmp_path):
     assert "Read-only" in refused(capsys, "generate", folder / "in.mid", "-o", folder / "out.mid")
     assert "Read-only" in refused(capsys, "generate", folder / "in.mid")
     assert "Read-only" in refused(capsys, "generate", folder / "in.mid", "-o", folder / "new" / "out.mid")
-    assert "Read-only" in refused(capsys, "prepare", tmp_path / "songs", "-o", folder / "data", "--workers", "1", "--quiet")
+    assert "Read-only" in refused(
+        capsys, "prepare", tmp_path / "songs", "-o", folder / "data", "--workers", "1", "--quiet"
+    )
     assert contents(folder) == before
 
 
@@ -322,7 +362,8 @@ class Counted:
 
 @pytest.mark.parametrize("name", ["fsync", "replace"])
 def test_prepare_survives_a_fault_at_every_call(tmp_path, monkeypatch, songs, name):
-    """A dataset that was there opens as before or, had the last renames begun, is no dataset; the next run is whole."""
+    """A dataset that was there opens as before or, had the last renames begun, is no dataset; the next run is
+    whole."""
     run(songs, tmp_path / "whole")
     whole = contents(tmp_path / "whole")
     other = write_songs(tmp_path / "other", {"x.mid": song(77, 16)})
@@ -412,7 +453,12 @@ def test_two_other_readers_find_the_same_drums(tmp_path):
         )
         assert len(notes) > 40
         midi = pretty_midi.PrettyMIDI(io.BytesIO(data))
-        theirs = [(midi.time_to_tick(n.start), n.pitch, n.velocity) for i in midi.instruments if i.is_drum for n in i.notes]
+        theirs = [
+            (midi.time_to_tick(n.start), n.pitch, n.velocity)
+            for i in midi.instruments
+            if i.is_drum
+            for n in i.notes
+        ]
         assert sorted(theirs) == notes, name
         third = []
         for track in mido.MidiFile(file=io.BytesIO(data)).tracks:

@@ -1,4 +1,5 @@
-"""Nothing that happens to a training or to a checkpoint loses work: kills, signals, bad disks, tampered files, NaN."""
+"""Nothing that happens to a training or to a checkpoint loses work: kills, signals, bad disks, tampered
+files, NaN."""
 
 import contextlib
 import os
@@ -55,7 +56,8 @@ def assert_as_in_peace(folder, peace):
 
 
 def kill_and_resume(nursery, data, folder, peace, moments, kills, faults=()):
-    """Kill a training at such moments (nth checkpoint, stage, delay) and start it again; it must end as in peace.
+    """Kill a training at such moments (nth checkpoint, stage, delay) and start it again; it must end as in
+    peace.
 
     A training that ends before it is killed is compared as well, and the next one begins in a new folder.
 
@@ -92,7 +94,9 @@ def moments_at_random(stages, seed=0):
         yield int(rng.integers(1, 4)), str(rng.choice(stages)), float(rng.random() ** 2 * 0.008)
 
 
-def test_a_training_killed_at_each_stage_of_a_checkpoint_ends_as_in_peace(nursery, practice_data, peace, tmp_path):
+def test_a_training_killed_at_each_stage_of_a_checkpoint_ends_as_in_peace(
+    nursery, practice_data, peace, tmp_path
+):
     for name in ASIDE:
         (tmp_path / name).write_text("a user's own")
     moments = [(2, stage, None) for stage in STAGES]
@@ -103,7 +107,9 @@ def test_a_training_killed_at_each_stage_of_a_checkpoint_ends_as_in_peace(nurser
 @pytest.mark.slow
 def test_a_training_killed_at_random_ends_as_in_peace(nursery, practice_data, peace, tmp_path):
     kills = int(os.environ.get("BASEDRUM_KILLS", "20"))
-    half = kill_and_resume(nursery, practice_data, tmp_path / "war", peace, moments_at_random(["begun", "made"]), kills)
+    half = kill_and_resume(
+        nursery, practice_data, tmp_path / "war", peace, moments_at_random(["begun", "made"]), kills
+    )
     print(f"{kills} kills, {half} of them left a checkpoint half written")
     assert half >= kills // 10
 
@@ -111,10 +117,14 @@ def test_a_training_killed_at_random_ends_as_in_peace(nursery, practice_data, pe
 @pytest.mark.slow
 def test_random_kills_notice_a_plain_write(nursery, practice_data, peace, tmp_path):
     with pytest.raises(CheckpointError, match="damaged"):
-        kill_and_resume(nursery, practice_data, tmp_path / "war", peace, moments_at_random(["begun"]), 60, ["plain_write"])
+        kill_and_resume(
+            nursery, practice_data, tmp_path / "war", peace, moments_at_random(["begun"]), 60, ["plain_write"]
+        )
 
 
-@pytest.mark.parametrize("fault", ["plain_write", "forget_step", "forget_moments", "forget_average", "forget_sums"])
+@pytest.mark.parametrize(
+    "fault", ["plain_write", "forget_step", "forget_moments", "forget_average", "forget_sums"]
+)
 def test_the_kill_test_notices_what_it_is_for(nursery, practice_data, peace, tmp_path, fault):
     with pytest.raises((CheckpointError, AssertionError), match=r"damaged|differ"):
         kill_and_resume(nursery, practice_data, tmp_path, peace, [(5, "written", None)], 1, [fault])
@@ -125,7 +135,20 @@ def test_the_kill_test_notices_what_it_is_for(nursery, practice_data, peace, tmp
 
 def command(data, folder, *more):
     sets = [part for setting in TINY for part in ("--set", setting)]
-    return ["train", "--data", str(data), "-o", str(folder), "--preset", "quick", "--device", "cpu", "--quiet", *sets, *more]
+    return [
+        "train",
+        "--data",
+        str(data),
+        "-o",
+        str(folder),
+        "--preset",
+        "quick",
+        "--device",
+        "cpu",
+        "--quiet",
+        *sets,
+        *more,
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -146,8 +169,17 @@ def assert_resumes(nursery, data, folder, peace):
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_leaves(nursery, practice_data, quiet, tmp_path, number, status):
-    arguments = [sys.executable, "-m", "basedrum", *command(practice_data, tmp_path), "--set", "train.save_every=1000"]
-    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}) as process:
+    arguments = [
+        sys.executable,
+        "-m",
+        "basedrum",
+        *command(practice_data, tmp_path),
+        "--set",
+        "train.save_every=1000",
+    ]
+    with subprocess.Popen(
+        arguments, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    ) as process:
         while process.poll() is None and not (tmp_path / "log.csv").exists():
             time.sleep(0.01)
         process.send_signal(number)
@@ -161,7 +193,8 @@ def test_a_signal_saves_and_leaves(nursery, practice_data, quiet, tmp_path, numb
 
 
 @pytest.mark.parametrize(
-    ("stages", "nth"), [(["step"], 0), (["step"], 2), (["looking"], 0), (["step", "begun", "written"], 3), (["synced"], 3)]
+    ("stages", "nth"),
+    [(["step"], 0), (["step"], 2), (["looking"], 0), (["step", "begun", "written"], 3), (["synced"], 3)],
 )
 def test_a_signal_at_a_bad_moment_loses_nothing(nursery, practice_data, quiet, tmp_path, stages, nth):
     """Before the first step, in the warm-up, during a look, again and again while it saves."""
@@ -204,7 +237,9 @@ def test_signals_at_any_moment(nursery, practice_data, quiet, tmp_path):
             began = time.monotonic()
             complaint = process.communicate()[1]
             assert time.monotonic() - began < 5
-        asleep = -number  # Python itself was still starting or leaving already; a shell says 128 + number to that too
+        asleep = (
+            -number
+        )  # Python itself was still starting or leaving already; a shell says 128 + number to that too
         assert process.returncode in (0, 128 + number, asleep), complaint
         assert "Traceback" not in complaint, complaint
         if process.returncode == 0:
@@ -265,7 +300,9 @@ def small_disk(tmp_path):
     """A file system of 12 MB of its own."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(folder)], capture_output=True, check=False)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(folder)], capture_output=True, check=False
+    )
     if done.returncode:
         pytest.skip("needs the right to mount a file system")
     yield folder
@@ -294,8 +331,12 @@ def test_a_full_disk_and_one_for_reading_alone(nursery, practice_data, quiet, st
 # ---- numbers that are not finite
 
 
-@pytest.mark.parametrize(("fault", "words"), [("nan_before", ("the loss", "is not finite")), ("nan_after", ("not finite",))])
-def test_a_weight_that_is_not_finite_stops_the_run_in_that_step(nursery, practice_data, quiet, tmp_path, fault, words):
+@pytest.mark.parametrize(
+    ("fault", "words"), [("nan_before", ("the loss", "is not finite")), ("nan_after", ("not finite",))]
+)
+def test_a_weight_that_is_not_finite_stops_the_run_in_that_step(
+    nursery, practice_data, quiet, tmp_path, fault, words
+):
     end = nursery.run(cli=command(practice_data, tmp_path), faults=[fault])
     assert_refused(end, "step 7: ", "lower the learning rate", "the last checkpoint is kept", *words)
     assert load_run(tmp_path / "run.safetensors")["step"] == 7
@@ -319,11 +360,14 @@ def test_a_loss_beyond_reason_is_named(nursery, practice_data, tmp_path, rate):
     """As before, with no checkpoint in between that would notice the weights."""
     settings = ("--set", f"train.{rate}=1e30", "--set", "train.save_every=1000")
     end = nursery.run(cli=command(practice_data, tmp_path, *settings))
-    assert_refused(end, "step ", "the loss ", "is not finite", "lower the learning rate", "the last checkpoint is kept")
+    assert_refused(
+        end, "step ", "the loss ", "is not finite", "lower the learning rate", "the last checkpoint is kept"
+    )
 
 
 @pytest.mark.parametrize(
-    "value", ["train.warmup_lr=-1", "train.critic_lr=nan", "train.beta1=1.0", "train.seed=9223372036854775808"]
+    "value",
+    ["train.warmup_lr=-1", "train.critic_lr=nan", "train.beta1=1.0", "train.seed=9223372036854775808"],
 )
 def test_a_setting_that_no_optimiser_takes_is_refused(nursery, practice_data, tmp_path, value):
     assert_refused(nursery.run(cli=command(practice_data, tmp_path, "--set", value)), value.partition("=")[0])
@@ -337,7 +381,10 @@ def test_a_second_training_is_refused_before_torch_is_imported(practice_data, tm
     with RunFolder(tmp_path).lock():
         before = bytes_of(tmp_path)
         done = subprocess.run(
-            [sys.executable, "-c", code, *command(practice_data, tmp_path)], capture_output=True, text=True, check=False
+            [sys.executable, "-c", code, *command(practice_data, tmp_path)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.stdout == "False\n"
         assert_refused({"status": done.returncode, "stderr": done.stderr}, "another training is using it")
@@ -358,7 +405,9 @@ def test_the_first_training_is_not_disturbed_by_a_second(nursery, practice_data,
 
 
 def test_the_folder_is_held_while_the_practice_songs_are_prepared(nursery, tmp_path):
-    pid = nursery.start(cli=["train", "-o", str(tmp_path), "--quiet"], faults=["few_songs"], stages=["preparing"], nth=0)
+    pid = nursery.start(
+        cli=["train", "-o", str(tmp_path), "--quiet"], faults=["few_songs"], stages=["preparing"], nth=0
+    )
     assert nursery.news() == "preparing"
     with pytest.raises(TrainingError, match="another training"), RunFolder(tmp_path).lock():
         pass
@@ -369,7 +418,8 @@ def test_the_folder_is_held_while_the_practice_songs_are_prepared(nursery, tmp_p
 
 
 def test_a_training_does_not_depend_on_where_and_when_it_runs(practice_data, tmp_path):
-    """Same data, seed and one thread: the same bytes in another folder, with another hash seed, locale and time zone."""
+    """Same data, seed and one thread: the same bytes in another folder, with another hash seed, locale and
+    time zone."""
     surroundings = (
         {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "UTC"},
         {"PYTHONHASHSEED": "77", "LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo"},
@@ -379,5 +429,8 @@ def test_a_training_does_not_depend_on_where_and_when_it_runs(practice_data, tmp
         arguments = [sys.executable, "-m", "basedrum", *command(practice_data, tmp_path / name / "run")]
         environment = os.environ | variables | {"OMP_NUM_THREADS": "1"}
         subprocess.run(arguments, check=True, cwd=tmp_path / name, env=environment, capture_output=True)
-    files = [[(tmp_path / name / "run" / f"{kind}.safetensors").read_bytes() for kind in ("run", "drummer")] for name in "ab"]
+    files = [
+        [(tmp_path / name / "run" / f"{kind}.safetensors").read_bytes() for kind in ("run", "drummer")]
+        for name in "ab"
+    ]
     assert files[0] == files[1]

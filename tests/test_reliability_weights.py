@@ -1,4 +1,5 @@
-"""Whatever lies where a checkpoint is looked for: one line and status 2, nothing executed, little time and memory."""
+"""Whatever lies where a checkpoint is looked for: one line and status 2, nothing executed, little time and
+memory."""
 
 import json
 import os
@@ -37,7 +38,20 @@ def good(nursery, practice_data, tmp_path_factory):
 
 def train_command(data, folder, *more):
     sets = [part for setting in SMALL for part in ("--set", setting)]
-    return ["train", "--data", str(data), "-o", str(folder), "--preset", "quick", "--device", "cpu", "--quiet", *sets, *more]
+    return [
+        "train",
+        "--data",
+        str(data),
+        "-o",
+        str(folder),
+        "--preset",
+        "quick",
+        "--device",
+        "cpu",
+        "--quiet",
+        *sets,
+        *more,
+    ]
 
 
 class Bomb:
@@ -78,7 +92,9 @@ def flipped(data, place):
 
 
 def first_floats(tensors):
-    return next(key for key in sorted(tensors) if tensors[key].is_floating_point() and tensors[key].numel() > 4)
+    return next(
+        key for key in sorted(tensors) if tensors[key].is_floating_point() and tensors[key].numel() > 4
+    )
 
 
 FILES = {
@@ -176,7 +192,10 @@ def assert_refused(end, tmp_path):
 def try_both(nursery, data, path, tmp_path):
     """Play with it, and resume from it: both refuse, and write nothing."""
     song = next((data.parent / "songs").glob("*.mid"))
-    assert_refused(nursery.run(cli=["generate", str(song), "-o", str(tmp_path / "out.mid"), "--model", str(path)]), tmp_path)
+    assert_refused(
+        nursery.run(cli=["generate", str(song), "-o", str(tmp_path / "out.mid"), "--model", str(path)]),
+        tmp_path,
+    )
     assert not (tmp_path / "out.mid").exists()
     run = tmp_path / "run"
     run.mkdir()
@@ -262,7 +281,9 @@ def test_the_good_ones_are_taken(nursery, practice_data, good, tmp_path):
     song = next((practice_data.parent / "songs").glob("*.mid"))
     arguments = ["generate", str(song), "-o", str(tmp_path / "out.mid"), "--model"]
     for kind in ("drummer", "run"):
-        (tmp_path / kind).write_bytes(resealed((good / f"{kind}.safetensors").read_bytes(), lambda h, t: None))
+        (tmp_path / kind).write_bytes(
+            resealed((good / f"{kind}.safetensors").read_bytes(), lambda h, t: None)
+        )
     end = nursery.run(cli=[*arguments, str(tmp_path / "drummer")])
     assert end["status"] == 0 and (tmp_path / "out.mid").exists(), end["stderr"]
     (tmp_path / "again").mkdir()

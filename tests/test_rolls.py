@@ -50,7 +50,15 @@ def test_a_note_that_rings_to_the_end_of_the_song_fills_its_last_step():
 
 
 def test_octaves_fold_to_the_same_pitch_class_at_the_nearest_edge():
-    assert (fold_octaves(np.array([23, 12, 0, 24, 95, 96, 127])) + 24).tolist() == [35, 24, 24, 24, 95, 84, 91]
+    assert (fold_octaves(np.array([23, 12, 0, 24, 95, 96, 127])) + 24).tolist() == [
+        35,
+        24,
+        24,
+        24,
+        95,
+        84,
+        91,
+    ]
     pitches = np.arange(128)
     assert ((fold_octaves(pitches) + 24) % 12 == pitches % 12).all()
 
@@ -110,7 +118,9 @@ def test_offsets_keep_what_quantising_loses():
 @given(st.data(), st.sampled_from([96, 480, 960]))
 def test_a_drum_roll_survives_its_notes(data, resolution):
     grid = Grid(resolution, 2 * 3 * resolution, time_signatures=((0, 3, 4),))
-    cells = data.draw(st.sets(st.tuples(st.integers(0, 1), st.integers(0, 11), st.integers(0, 71)), max_size=20))
+    cells = data.draw(
+        st.sets(st.tuples(st.integers(0, 1), st.integers(0, 11), st.integers(0, 71)), max_size=20)
+    )
     roll = DrumRoll.empty(grid.num_measures * 16)
     for measure, step, row in cells:
         roll.velocities[measure * 16 + step, row] = data.draw(st.integers(1, 127))

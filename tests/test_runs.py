@@ -12,7 +12,19 @@ class Recorder:
     def __init__(self):
         self.calls = []
 
-    def answer(self, bass, qpm, measure_steps, previous, seed, songs=None, index=0, wishes=None, takes=None, memory=None):
+    def answer(
+        self,
+        bass,
+        qpm,
+        measure_steps,
+        previous,
+        seed,
+        songs=None,
+        index=0,
+        wishes=None,
+        takes=None,
+        memory=None,
+    ):
         self.calls.append((seed, index))
         self.known = [] if memory is None else [len(hits) for hits in memory.hits]
         return Answers(np.zeros((len(bass), 64, 12), bool), np.zeros(len(bass), int), np.zeros(len(bass)))
@@ -33,7 +45,9 @@ def test_songs_keep_their_dice_from_phrase_to_phrase():
     hits = drummer.play(*phrases(3), None, seed=100)
     drummer.play(*phrases(3), hits, seed=101)
     drummer.play(*phrases(2), hits[:2], seed=102)
-    assert model.calls == [(7, 0), (7, 1), (7, 2)] and model.known == [3, 3], "phrases of three songs, then of two"
+    assert model.calls == [(7, 0), (7, 1), (7, 2)] and model.known == [3, 3], (
+        "phrases of three songs, then of two"
+    )
     drummer.start_songs(2, seed=8)
     drummer.play(*phrases(2), None, seed=100)
     assert model.known == [], "a new song, nothing to remember"

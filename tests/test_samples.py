@@ -23,7 +23,9 @@ def test_there_are_samples_in_several_styles_and_metres():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_midi_file_is_the_text(name):
-    assert (FOLDER / f"{name}.mid").read_bytes() == SCRIPT["line_to_midi"]((FOLDER / f"{name}.txt").read_text("utf-8"))
+    assert (FOLDER / f"{name}.mid").read_bytes() == SCRIPT["line_to_midi"](
+        (FOLDER / f"{name}.txt").read_text("utf-8")
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -76,7 +78,9 @@ def test_the_band_is_a_song_of_several_parts_and_tempos():
     data = SCRIPT["band_to_midi"]((FOLDER / "ballad.txt").read_text("utf-8"))
     assert (FOLDER / "band.mid").read_bytes() == data
     song = read_song(FOLDER / "band.mid")
-    assert [track.name for track in song.tracks] == ["Piano", "Bass", "Count"] and find_bass(song).name == "Bass"
+    assert [track.name for track in song.tracks] == ["Piano", "Bass", "Count"] and find_bass(
+        song
+    ).name == "Bass"
     assert len(song.grid.tempos) == 3 and len(drum_notes(song))
 
 

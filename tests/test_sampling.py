@@ -80,7 +80,9 @@ def test_wishes_change_the_answer_and_unknown_styles_are_refused():
     drummer = model()
     plain = drummer.new_song(1).play(lines(1)[0], 120.0, STEPS[0], None, 0)
     for wish in ({"style": "jazz"}, {"density": 3.0}):
-        assert not np.array_equal(plain, drummer.new_song(1, **wish).play(lines(1)[0], 120.0, STEPS[0], None, 0))
+        assert not np.array_equal(
+            plain, drummer.new_song(1, **wish).play(lines(1)[0], 120.0, STEPS[0], None, 0)
+        )
     with pytest.raises(ConfigError, match=r"did you mean jazz\? use one of rock, jazz"):
         drummer.new_song(1, style="jaz")
 
@@ -88,6 +90,7 @@ def test_wishes_change_the_answer_and_unknown_styles_are_refused():
 def test_temperature_is_how_much_the_dice_decide():
     drummer = model()
     cold, warm = (
-        [drummer.play(lines(3), QPM, STEPS, None, seed, wishes=Wishes(temperature=t)) for seed in (1, 2)] for t in (0.0, 1.0)
+        [drummer.play(lines(3), QPM, STEPS, None, seed, wishes=Wishes(temperature=t)) for seed in (1, 2)]
+        for t in (0.0, 1.0)
     )
     assert np.array_equal(*cold) and not np.array_equal(*warm)

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from basedrum.drummer.form import phrase_starts
-from basedrum.drummer.song import first_full_bar, heard_measures, in_threes, phrase_windows, play_song, sounding_measures
+from basedrum.drummer.song import (
+    first_full_bar,
+    heard_measures,
+    in_threes,
+    phrase_windows,
+    play_song,
+    sounding_measures,
+)
 from basedrum.music.grid import Grid
 from basedrum.music.kit import CLOSED_HAT, KICK, SNARE
 from basedrum.music.notes import Notes
@@ -34,7 +41,8 @@ class Recorder:
 
 
 def song(bars, num_bars=None, **grid):
-    """A bass of one quarter note in each of `bars`, its pitch 30 + the bar; the band plays all bars unless told."""
+    """A bass of one quarter note in each of `bars`, its pitch 30 + the bar; the band plays all bars unless
+    told."""
     num_bars = num_bars or max(bars) + 1
     grid = Grid(QUARTER, num_bars * BAR, **grid)
     starts = np.asarray(bars) * BAR
@@ -206,12 +214,18 @@ class Rock:
 
 def rock_in(numerator, denominator, num_bars=8):
     """What becomes of it in a metre: kick and snare of the bars, as text, a letter a step."""
-    plain = Grid(QUARTER, num_bars * BAR * numerator // denominator, time_signatures=((0, numerator, denominator),))
+    plain = Grid(
+        QUARTER, num_bars * BAR * numerator // denominator, time_signatures=((0, numerator, denominator),)
+    )
     grid = lay_out(plain)
     starts = plain.measure_ticks[plain.starts_bar].astype(int)
-    bass = BassRoll.from_notes(Notes(starts, starts + 100, np.full(len(starts), 40), np.full(len(starts), 90)), grid)
+    bass = BassRoll.from_notes(
+        Notes(starts, starts + 100, np.full(len(starts), 40), np.full(len(starts), 90)), grid
+    )
     hits = play_song(Rock(), bass, grid, np.ones(grid.num_measures, bool))
-    letters = np.where(hits[:, KICK], "k", np.where(hits[:, SNARE], "s", "."))[active_steps(grid.measure_steps)]
+    letters = np.where(hits[:, KICK], "k", np.where(hits[:, SNARE], "s", "."))[
+        active_steps(grid.measure_steps)
+    ]
     bars = np.array_split(letters, num_bars)
     assert all(len(bar) == len(bars[0]) for bar in bars)
     return sorted({"".join(bar) for bar in bars})
@@ -237,7 +251,9 @@ def test_every_metre_has_its_one_and_its_backbeat(metre, bars):
     assert rock_in(*metre) == bars
 
 
-@pytest.mark.parametrize("metre", [(3, 4), (6, 8), (12, 8), (5, 4), (7, 8), (6, 4), (9, 8), (11, 8), (2, 4), (5, 16), (13, 8)])
+@pytest.mark.parametrize(
+    "metre", [(3, 4), (6, 8), (12, 8), (5, 4), (7, 8), (6, 4), (9, 8), (11, 8), (2, 4), (5, 16), (13, 8)]
+)
 def test_a_drummer_who_plays_every_step_fills_every_bar(metre):
     num_bars = 9
     plain = Grid(QUARTER, num_bars * BAR * metre[0] // metre[1] - 3, time_signatures=((0, *metre),))
@@ -245,7 +261,9 @@ def test_a_drummer_who_plays_every_step_fills_every_bar(metre):
     bass = BassRoll.empty(grid.num_measures * 16)
     hits = play_song(Recorder(), bass, grid, np.ones(grid.num_measures, bool))[:, CLOSED_HAT]
     played = hits.reshape(-1, 16)
-    assert (played.sum(axis=1) <= grid.measure_steps).all() and played[grid.measure_steps >= 4].any(axis=1).all()
+    assert (played.sum(axis=1) <= grid.measure_steps).all() and played[grid.measure_steps >= 4].any(
+        axis=1
+    ).all()
     assert played[np.flatnonzero(grid.starts_bar), 0].all(), "every bar's one"
 
 
@@ -282,7 +300,9 @@ def test_a_pickup_is_played_from_its_first_note_and_phrases_begin_behind_it():
 
 def test_a_first_note_in_the_first_half_of_its_bar_is_no_pickup():
     grid = Grid(QUARTER, 4 * BAR)
-    assert [first_full_bar(grid, tick) for tick in (0, QUARTER, 2 * QUARTER, 3 * QUARTER, BAR, 4 * BAR - 1)] == [
+    assert [
+        first_full_bar(grid, tick) for tick in (0, QUARTER, 2 * QUARTER, 3 * QUARTER, BAR, 4 * BAR - 1)
+    ] == [
         0,
         0,
         1,
@@ -332,10 +352,16 @@ def test_the_drummer_is_asked_phrase_by_phrase_where_sections_begin():
     bars = "xyabcdabcdabcdefghefgh"
     grid = Grid(QUARTER, len(bars) * BAR)
     pitched = np.asarray([ord(letter) - ord("a") for letter in bars])
-    notes = Notes(np.arange(len(bars)) * BAR, np.arange(len(bars)) * BAR + QUARTER, 40 + pitched, np.full(len(bars), 90))
+    notes = Notes(
+        np.arange(len(bars)) * BAR, np.arange(len(bars)) * BAR + QUARTER, 40 + pitched, np.full(len(bars), 90)
+    )
     state = Recorder()
     hits = play_song(state, BassRoll.from_notes(notes, grid), grid, np.ones(len(bars), bool))
     assert len(state.calls) == 6
-    heard_pitches = [int(np.flatnonzero(call[0][0].reshape(4, 16, 72)[-1].any(axis=0))[0]) for call in state.calls]
-    assert "".join(chr(ord("a") + pitch - 16) for pitch in heard_pitches) == "ydddhh", "the last bar of each phrase"
+    heard_pitches = [
+        int(np.flatnonzero(call[0][0].reshape(4, 16, 72)[-1].any(axis=0))[0]) for call in state.calls
+    ]
+    assert "".join(chr(ord("a") + pitch - 16) for pitch in heard_pitches) == "ydddhh", (
+        "the last bar of each phrase"
+    )
     assert np.array_equal(hits[:, KICK], BassRoll.from_notes(notes, grid).hits)

@@ -69,7 +69,11 @@ def onsets(samples, rate):
     return sounding[np.diff(sounding, prepend=-rate) > 0.05 * rate] / rate
 
 
-ROCK = drums(*[(beat / 2, CLOSED, 80) for beat in range(32)], *[(b, KICK, 110) for b in range(0, 16, 2)], (1, SNARE, 100))
+ROCK = drums(
+    *[(beat / 2, CLOSED, 80) for beat in range(32)],
+    *[(b, KICK, 110) for b in range(0, 16, 2)],
+    (1, SNARE, 100),
+)
 LINE = bass(*[(beat, 0.9, 33 + beat % 5, 90) for beat in range(16)])
 
 
@@ -80,7 +84,9 @@ def test_a_song_is_as_long_as_it_is_written_and_a_tail():
 
 
 def test_no_notes_no_sound():
-    samples, rate = render([Part("Drums", 0, True, Notes.empty()), Part("Bass", 33, False, Notes.empty())], grid_of(2))
+    samples, rate = render(
+        [Part("Drums", 0, True, Notes.empty()), Part("Bass", 33, False, Notes.empty())], grid_of(2)
+    )
     assert not samples.any() and abs(len(samples) / rate - (4.0 + TAIL_S)) < 0.01
     assert not render([], grid_of(1))[0].any()
 

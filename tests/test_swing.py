@@ -82,7 +82,10 @@ def test_where_the_bass_walks_in_quarters_the_band_is_asked():
 def test_swing_is_said_in_words():
     grid = Grid(QUARTER, 16 * BAR)
     assert str(lay_song(bass(2 / 3), NOBODY, grid)[1].swing) == "eighths 2.0:1 throughout"
-    assert str(lay_song(notes(np.arange(64)), bass(0.6), grid)[1].swing) == "eighths 1.5:1 throughout by the other parts"
+    assert (
+        str(lay_song(notes(np.arange(64)), bass(0.6), grid)[1].swing)
+        == "eighths 1.5:1 throughout by the other parts"
+    )
     assert str(estimate_swing(bass(0.5), NOBODY, grid)) == ""
 
 
@@ -128,7 +131,11 @@ def test_offsets_are_bent_with_the_beat_and_come_back():
 
 def test_twelve_eight_is_four_beats_in_three():
     grid = lay_out(Grid(QUARTER, 4 * 6 * QUARTER, ((0, 120.0),), ((0, 12, 8),)))
-    assert grid.measure_steps.tolist() == [16] * 4 and grid.starts_bar.all() and grid.bars.tolist() == [0, 1, 2, 3]
+    assert (
+        grid.measure_steps.tolist() == [16] * 4
+        and grid.starts_bar.all()
+        and grid.bars.tolist() == [0, 1, 2, 3]
+    )
     assert grid.measure_ticks.tolist() == [0, 2880, 5760, 8640] and grid.last_tick == 4 * 2880
     assert np.allclose(grid.measure_qpm, 80), "a beat is dotted"
     _, step, offset = grid.locate(np.arange(12) * 240)
@@ -159,7 +166,12 @@ def test_a_compound_bar_cut_short_by_a_change_ends_where_the_next_begins():
 
 def test_wishes_do_not_swing_compound_time():
     plain = Grid(QUARTER, 4 * 1440, (), ((0, 6, 8),))
-    assert lay_out(plain, Swing.of_ratio(3, 4)).tick_at(np.zeros(4, int), np.arange(4)).tolist() == [0, 240, 360, 480]
+    assert lay_out(plain, Swing.of_ratio(3, 4)).tick_at(np.zeros(4, int), np.arange(4)).tolist() == [
+        0,
+        240,
+        360,
+        480,
+    ]
 
 
 @pytest.mark.parametrize(

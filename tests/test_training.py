@@ -55,7 +55,8 @@ def test_every_preset_loads_and_survives_a_round_trip(preset):
 
 def test_overrides_come_last_and_take_toml_values():
     config = load_config(
-        "quick", ["train.steps=7", "train.generator_lr=1e-4", "model.styles=['rock', 'jazz']", "train.loss=hinge"]
+        "quick",
+        ["train.steps=7", "train.generator_lr=1e-4", "model.styles=['rock', 'jazz']", "train.loss=hinge"],
     )
     assert (config.train.steps, config.train.generator_lr, config.train.loss) == (7, 1e-4, "hinge")
     assert config.model.styles == ("rock", "jazz")
@@ -161,7 +162,9 @@ def test_rollout_replaces_only_the_chosen_previous_drums(data):
 @pytest.mark.parametrize("preset", ["quick", "classic", "classic-wgan", "stepwise"])
 @pytest.mark.parametrize("loss", ["rpgan", "hinge", "wgan-gp", "midinet"])
 def test_every_family_plays_every_game(data, preset, loss):
-    trainer = Trainer(load_config(preset, [*TINY, f"train.loss={loss}", "train.gamma=0.1", "train.critic_steps=2"]), data)
+    trainer = Trainer(
+        load_config(preset, [*TINY, f"train.loss={loss}", "train.gamma=0.1", "train.critic_steps=2"]), data
+    )
     start = {key: value.clone() for key, value in trainer.generator.state_dict().items()}
     for _ in range(7):
         losses = trainer.advance()
@@ -186,7 +189,9 @@ def test_drums_over_another_song_s_bass_are_judged_without_their_kick_as_often_a
     losses = CriticObjective(critic, config.train)(batch.drums, now, batch.drums, now, mismatch=0.5)
     drums, bass = critic.shown
     right, wrong = drums[-8:-4], drums[-4:]
-    assert torch.equal(bass[-4:], now.bass[:4].roll(1, 0)) and losses["mismatch"].item() == pytest.approx(0.5 * np.log(2))
+    assert torch.equal(bass[-4:], now.bass[:4].roll(1, 0)) and losses["mismatch"].item() == pytest.approx(
+        0.5 * np.log(2)
+    )
     assert batch.drums[:4, :, KICK].sum(dim=1).all(), "else there is nothing to see here"
     assert (wrong[:, :, KICK].sum(dim=1) == 0).tolist() == [i < bare for i in range(4)]
     assert torch.equal(wrong[:, :, 1:], batch.drums[:4, :, 1:])
@@ -229,7 +234,11 @@ def test_another_seed_gives_other_weights(practice_data, tmp_path):
     one, two = (
         weights(
             train(
-                load_config("quick", [*TINY, f"train.seed={s}"]), practice_data, tmp_path / str(s), device="cpu", progress=False
+                load_config("quick", [*TINY, f"train.seed={s}"]),
+                practice_data,
+                tmp_path / str(s),
+                device="cpu",
+                progress=False,
             )
         )
         for s in (1, 2)
@@ -268,8 +277,15 @@ def test_a_look_measures_and_draws(data, tmp_path):
 
 
 def test_it_learns_two_songs_by_heart(data):
-    """Likelihood alone on one batch: the drums come back, and to the other song's bass the other song's drums."""
-    settings = ["model.previous=none", "model.width=24", "train.warmup_steps=200", "train.kl=0.0", "train.precision='float32'"]
+    """Likelihood alone on one batch: the drums come back, and to the other song's bass the other song's
+    drums."""
+    settings = [
+        "model.previous=none",
+        "model.width=24",
+        "train.warmup_steps=200",
+        "train.kl=0.0",
+        "train.precision='float32'",
+    ]
     config = load_config("quick", [*TINY, *settings])
     trainer = Trainer(config, data)
     rows = data.rows("train")
@@ -285,7 +301,8 @@ def test_it_learns_two_songs_by_heart(data):
     now = spread(draw_song_noise(2, config.model, dice), torch.ones(2), dice)
     hits = perform(trainer.generator.eval(), None, batch.condition, now, temperature=0.0)
     agreement = [
-        [(hits[i] & (batch.drums[j] > 0)).sum() / (hits[i] | (batch.drums[j] > 0)).sum() for j in (0, 1)] for i in (0, 1)
+        [(hits[i] & (batch.drums[j] > 0)).sum() / (hits[i] | (batch.drums[j] > 0)).sum() for j in (0, 1)]
+        for i in (0, 1)
     ]
     assert agreement[0][0] > 0.6 > agreement[0][1] and agreement[1][1] > 0.6 > agreement[1][0]
 
@@ -324,7 +341,14 @@ def test_two_processes_keep_equal_weights(practice_data, tmp_path):
     script = tmp_path / "two.py"
     script.write_text(TWO_PROCESSES)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command += [str(script), str(practice_data), *TINY, "model.plans=true", "train.steps=4", "train.ranking_steps=3"]
+    command += [
+        str(script),
+        str(practice_data),
+        *TINY,
+        "model.plans=true",
+        "train.steps=4",
+        "train.ranking_steps=3",
+    ]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]

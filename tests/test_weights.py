@@ -68,7 +68,10 @@ def test_a_run_comes_back_as_it_was(tmp_path):
     back = load_run(tmp_path / "run")
     assert back["step"] == 7 and back["rate"] == 0.1 and back["none"] is None
     assert torch.equal(back["optimizer"]["state"][1]["avg"], state["optimizer"]["state"][1]["avg"])
-    assert back["optimizer"]["groups"] == [{"betas": [0.0, 0.99]}] and list(back["optimizer"]["state"]) == [0, 1]
+    assert back["optimizer"]["groups"] == [{"betas": [0.0, 0.99]}] and list(back["optimizer"]["state"]) == [
+        0,
+        1,
+    ]
 
 
 def test_the_two_kinds_are_not_taken_for_each_other(drummer, tmp_path):
@@ -114,12 +117,15 @@ def test_foreign_weights_are_refused(tmp_path):
 
 
 def resealed(path, change):
-    """Rewrite a checkpoint's header as someone who knows the check sum could, to reach the checks behind it."""
+    """Rewrite a checkpoint's header as someone who knows the check sum could, to reach the checks behind
+    it."""
     from basedrum import weights
 
     data = path.read_bytes()
     tensors = load(data)
-    header = json.loads(json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]["basedrum"])
+    header = json.loads(
+        json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]["basedrum"]
+    )
     header.pop("sha256")
     change(header, tensors)
     header["sha256"] = weights._digest(header, tensors)

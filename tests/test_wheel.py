@@ -1,4 +1,5 @@
-"""The wheel: built from the sources, installed outside the checkout, it plays a song with what is inside it."""
+"""The wheel: built from the sources, installed outside the checkout, it plays a song with what is inside
+it."""
 
 import os
 import shutil
@@ -24,7 +25,9 @@ def wheel(tmp_path_factory):
         ".git", ".venv", "build", "__pycache__", "*.egg-info", "runs", "demo", ".*_cache", "tests"
     )
     shutil.copytree(ROOT, source, ignore=unneeded)
-    subprocess.run([*PIP, "wheel", str(source), "--no-deps", "--no-build-isolation", "-w", str(built)], check=True)
+    subprocess.run(
+        [*PIP, "wheel", str(source), "--no-deps", "--no-build-isolation", "-w", str(built)], check=True
+    )
     (path,) = built.glob("*.whl")
     return path
 
@@ -32,7 +35,9 @@ def wheel(tmp_path_factory):
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
     target = tmp_path_factory.mktemp("installed")
-    subprocess.run([*PIP, "install", "--no-deps", "--no-index", "--target", str(target), str(wheel)], check=True)
+    subprocess.run(
+        [*PIP, "install", "--no-deps", "--no-index", "--target", str(target), str(wheel)], check=True
+    )
     return target
 
 
@@ -48,8 +53,12 @@ def test_everything_that_runs_is_inside_and_nothing_else(wheel):
     packages = {name.split("/")[0] for name in names}
     assert {name for name in packages if not name.endswith(".dist-info")} == {"basedrum"}
     assert {"basedrum/pretrained/default.safetensors", "basedrum/pretrained/feel.safetensors"} <= set(names)
-    assert {name.removesuffix(".toml").split("/")[-1] for name in names if name.endswith(".toml")} == set(presets())
-    assert sum(name.startswith("basedrum/practice_book/") and name.endswith(".txt") for name in names) == len(style_names())
+    assert {name.removesuffix(".toml").split("/")[-1] for name in names if name.endswith(".toml")} == set(
+        presets()
+    )
+    assert sum(name.startswith("basedrum/practice_book/") and name.endswith(".txt") for name in names) == len(
+        style_names()
+    )
     assert any(name.endswith("LICENSE") for name in names) and any(name.endswith("NOTICE") for name in names)
     size = wheel.stat().st_size
     assert size < 16 * 2**20, f"the wheel has {size} bytes"

@@ -1,7 +1,9 @@
-"""`basedrum prepare`: songs from anywhere to one folder of phrases. All cores, resumable, the same bytes every time.
+"""`basedrum prepare`: songs from anywhere to one folder of phrases. All cores, resumable, the same bytes
+every time.
 
-Songs are read in the order of their sources, some hundred to a shard; each shard is written whole by a worker. When all
-are there, duplicates are found across shards, splits and weights are dealt, and the shards are merged.
+Songs are read in the order of their sources, some hundred to a shard; each shard is written whole by a
+worker. When all are there, duplicates are found across shards, splits and weights are dealt, and the shards
+are merged.
 """
 
 from __future__ import annotations
@@ -46,9 +48,11 @@ class PrepareReport:
         skipped: how many songs were left out, by reason.
         splits: phrases in each split.
         seconds: wall clock of this run.
-        work_s: processor seconds of all processes, for all songs (of resumed shards: as measured when they were made).
+        work_s: processor seconds of all processes, for all songs (of resumed shards: as measured when they
+            were made).
         reading_s: the part of it that getting the files out of folders and archives took.
-        parser_s: processor seconds the MIDI parser alone needs for the same bytes, measured in the same processes.
+        parser_s: processor seconds the MIDI parser alone needs for the same bytes, measured in the same
+            processes.
     """
 
     songs: int
@@ -91,8 +95,8 @@ def prepare(
 
     Args:
         sources: folders, MIDI files, LPD .npz files, and .zip or .tar(.gz, .xz) archives of these.
-        songs_csv: labels of songs by file name (`id`) or `path`: split, source, style or genre, group, phase16. Without
-            it the source of a song is the name of the folder or archive it came from.
+        songs_csv: labels of songs by file name (`id`) or `path`: split, source, style or genre, group,
+            phase16. Without it the source of a song is the name of the folder or archive it came from.
         seed: of the split of songs without one in the CSV.
         workers: processes; None for one a core.
         source_caps: the largest share of the sampling weight that a source, genre or style may have; None for
@@ -100,7 +104,8 @@ def prepare(
         styles: words that name a style in a genre.
 
     Raises:
-        DataError: a source or the CSV cannot be used, `out` cannot be written or is being written, or no phrase is left.
+        DataError: a source or the CSV cannot be used, `out` cannot be written or is being written, or no
+        phrase is left.
     """
     started, cpu = time.perf_counter(), time.process_time()
     out = Path(out)
@@ -122,16 +127,25 @@ def prepare(
             own_s = time.process_time() - cpu - inline_s
             shutil.rmtree(shards)
     except BlockingIOError as error:
-        raise DataError(f"{printable(out)}: another `prepare` is writing it, wait for it or choose another folder") from error
+        raise DataError(
+            f"{printable(out)}: another `prepare` is writing it, wait for it or choose another folder"
+        ) from error
     except OSError as error:
-        raise DataError(f"{printable(out)}: cannot be written: {error.strerror or error}, choose another place") from error
+        raise DataError(
+            f"{printable(out)}: cannot be written: {error.strerror or error}, choose another place"
+        ) from error
     except BrokenExecutor as error:
-        raise DataError(f"{printable(out)}: a worker process was killed, run again (what is done is kept)") from error
-    return replace(report, seconds=time.perf_counter() - started, work_s=report.work_s + own_s, reading_s=tasks.reading_s)
+        raise DataError(
+            f"{printable(out)}: a worker process was killed, run again (what is done is kept)"
+        ) from error
+    return replace(
+        report, seconds=time.perf_counter() - started, work_s=report.work_s + own_s, reading_s=tasks.reading_s
+    )
 
 
 class _Tasks:
-    """The tasks of a run in order. `songs` and `labels` grow by every song met, `reading_s` by the time that reading took."""
+    """The tasks of a run in order. `songs` and `labels` grow by every song met, `reading_s` by the time that
+    reading took."""
 
     def __init__(self, sources: Sequence[str | os.PathLike], shards: Path, known: Labels | None):
         self.songs: list[str] = []
@@ -142,7 +156,10 @@ class _Tasks:
     def __iter__(self) -> Iterator[Task]:
         items = iterate_items(self._sources)
         while part := self._next(items):
-            labels = [self._known.of(item.path) if self._known is not None else Label(source=item.source) for item in part]
+            labels = [
+                self._known.of(item.path) if self._known is not None else Label(source=item.source)
+                for item in part
+            ]
             number = len(self.songs) // SONGS_PER_SHARD
             name = f"{number:06d}-{_content_key(part, labels)}.shard"
             self.songs += [item.path for item in part]
@@ -168,7 +185,8 @@ def _content_key(items: Sequence[Item], labels: Sequence[Label]) -> str:
 def _run(tasks: Iterable[Task], workers: int) -> Iterator[tuple[Path, int, float]]:
     """Yield (shard, number of songs, processor seconds spent on it in this process) in order.
 
-    A few tasks a worker are held in memory at a time; what fits in two shards is not worth starting processes for.
+    A few tasks a worker are held in memory at a time; what fits in two shards is not worth starting processes
+    for.
     """
     tasks = iter(tasks)
     waiting: deque = deque(islice(tasks, 3))
@@ -209,7 +227,9 @@ def _begin_worker() -> None:
     threading.Thread(target=leave_with_parent, daemon=True).start()
 
 
-def _merge(out: Path, tasks: _Tasks, paths: list[Path], seed: int, caps: Mapping[str, float]) -> PrepareReport:
+def _merge(
+    out: Path, tasks: _Tasks, paths: list[Path], seed: int, caps: Mapping[str, float]
+) -> PrepareReport:
     """Drop duplicates, deal splits and weights, and lay the shards end to end."""
     songs = tasks.songs
     shards = [read_shard(path) for path in paths]  # their rolls stay on disk
@@ -219,7 +239,9 @@ def _merge(out: Path, tasks: _Tasks, paths: list[Path], seed: int, caps: Mapping
     prints = [each for shard in shards for each in fingerprints_of(shard)]
     families = find_families(prints, [label.group for label in label_of])
     keep = families.duplicate_of < 0
-    skipped = {i * SONGS_PER_SHARD + item: reason for i, shard in enumerate(shards) for item, reason in shard.skipped}
+    skipped = {
+        i * SONGS_PER_SHARD + item: reason for i, shard in enumerate(shards) for item, reason in shard.skipped
+    }
     for i in np.flatnonzero(~keep):
         skipped[int(number[i])] = f"duplicate of {songs[number[families.duplicate_of[i]]]}"
     _write_skipped(out / "skipped.csv", songs, skipped)
@@ -236,10 +258,14 @@ def _merge(out: Path, tasks: _Tasks, paths: list[Path], seed: int, caps: Mapping
             bass, drums = (rolls.take(content, axis=0) for rolls in read_rolls(path))
             writer.append(index[done : done + len(content)], bass, drums)
             done += len(content)
-        writer.finish([table[i] for i in np.flatnonzero(keep)], sources, styles, seed=seed, source_caps=dict(caps))
+        writer.finish(
+            [table[i] for i in np.flatnonzero(keep)], sources, styles, seed=seed, source_caps=dict(caps)
+        )
     finally:
         writer.close()
-    reasons = Counter("duplicates" if reason.startswith("duplicate of") else reason for reason in skipped.values())
+    reasons = Counter(
+        "duplicates" if reason.startswith("duplicate of") else reason for reason in skipped.values()
+    )
     return PrepareReport(
         songs=len(songs),
         kept_songs=int(keep.sum()),
@@ -262,7 +288,8 @@ def _write_skipped(path: Path, songs: list[str], skipped: Mapping[int, str]) -> 
 def _song_table(
     paths: Sequence[str], shards: Sequence[Shard], families: Families, labels: Sequence[Label], seed: int
 ) -> list[dict]:
-    """One line a song: its labels, its group, and the split: its own label's, else its group's, else by hash."""
+    """One line a song: its labels, its group, and the split: its own label's, else its group's, else by
+    hash."""
     columns = np.concatenate([shard.songs for shard in shards])
     groups = families.group.tolist()
     key_of: dict[int, int] = {}
@@ -318,12 +345,15 @@ def _index(
         songs_before += len(shard.songs)
         rows_before += len(kept)
     index = np.concatenate(parts)
-    index["weight"] = _weights(index, np.concatenate(keys), [row for row, kept in zip(table, keep, strict=True) if kept], caps)
+    index["weight"] = _weights(
+        index, np.concatenate(keys), [row for row, kept in zip(table, keep, strict=True) if kept], caps
+    )
     return index, contents
 
 
 def _weights(index: np.ndarray, keys: np.ndarray, table: list[dict], caps: Mapping[str, float]) -> np.ndarray:
-    """1 / how often the song repeats the phrase, scaled in each split so that no source has more than its cap."""
+    """1 / how often the song repeats the phrase, scaled in each split so that no source has more than its
+    cap."""
     order = np.lexsort((keys, index["song"]))
     same = (np.diff(index["song"][order]) == 0) & (keys[order][1:] == keys[order][:-1])
     run = np.cumsum(np.concatenate([[0], ~same]))

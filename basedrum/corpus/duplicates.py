@@ -1,8 +1,10 @@
-"""Songs that are the same song: exact copies, copies in another key, and arrangements that share most of their bass.
+"""Songs that are the same song: exact copies, copies in another key, and arrangements that share most of
+their bass.
 
-A bass line is written as its onsets and the intervals between them, so a transposed copy gives the same numbers. Two
-measures in a row make a *span*; a span that few songs have is a fingerprint. Songs that share half of their rare spans
-are one song, those that share fewer belong to one group, which is never split between training and test.
+A bass line is written as its onsets and the intervals between them, so a transposed copy gives the same
+numbers. Two measures in a row make a *span*; a span that few songs have is a fingerprint. Songs that share
+half of their rare spans are one song, those that share fewer belong to one group, which is never split
+between training and test.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ GROUP_SHARE = 0.2
 
 _RNG = np.random.default_rng(20240301)
 _INTERVALS = 256
-# hash of one onset: (first or second measure, step in measure, interval + 128; interval 0 stands for "the first onset")
+# hash of one onset: (first or second measure, step in measure, interval + 128; interval 0 stands for "the
+# first onset")
 _TOKEN = _RNG.integers(0, 2**63, (2, STEPS_PER_MEASURE, _INTERVALS), dtype=np.uint64)
 _OPENING = _RNG.integers(0, 2**63, STEPS_PER_MEASURE, dtype=np.uint64)
 _MEASURE = np.uint64(0x9E3779B97F4A7C15)
@@ -32,7 +35,8 @@ _MEASURE = np.uint64(0x9E3779B97F4A7C15)
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """`tune`: equal for equal bass onsets and intervals; `spans`: sorted distinct hashes of the telling spans."""
+    """`tune`: equal for equal bass onsets and intervals; `spans`: sorted distinct hashes of the telling
+    spans."""
 
     tune: int
     spans: np.ndarray
@@ -48,7 +52,9 @@ def fingerprints(batch: Batch) -> list[Fingerprint]:
     song, cells = song[new], cells[new]
     measure, step = cells // STEPS_PER_MEASURE, cells & (STEPS_PER_MEASURE - 1)
     interval = np.diff(pitches, prepend=pitches[:1]) + _INTERVALS // 2
-    place = np.flatnonzero(np.concatenate([[True], (np.diff(measure) != 0) | (np.diff(song) != 0)]))  # measures with onsets
+    place = np.flatnonzero(
+        np.concatenate([[True], (np.diff(measure) != 0) | (np.diff(song) != 0)])
+    )  # measures with onsets
     count = np.diff(np.append(place, len(song)))
     following = _TOKEN[1, step, interval]
     leading = _TOKEN[0, step, interval]
@@ -64,14 +70,19 @@ def fingerprints(batch: Batch) -> list[Fingerprint]:
     body = second.copy()
     body[opens] = first[opens]
     tunes = np.zeros(len(batch), np.uint64)
-    tunes[of_song[opens]] = np.add.reduceat(body * (distance.astype(np.uint64) * _MEASURE + np.uint64(1)), opens)
+    tunes[of_song[opens]] = np.add.reduceat(
+        body * (distance.astype(np.uint64) * _MEASURE + np.uint64(1)), opens
+    )
     bounds = np.searchsorted(of_song[:-1][telling], np.arange(len(batch) + 1))
-    return [Fingerprint(int(tunes[i]), np.unique(spans[bounds[i] : bounds[i + 1]])) for i in range(len(batch))]
+    return [
+        Fingerprint(int(tunes[i]), np.unique(spans[bounds[i] : bounds[i + 1]])) for i in range(len(batch))
+    ]
 
 
 @dataclass(frozen=True)
 class Families:
-    """`duplicate_of` (S,): the earlier song that song i repeats, or -1; `group` (S,): number of the group of each song."""
+    """`duplicate_of` (S,): the earlier song that song i repeats, or -1; `group` (S,): number of the group of
+    each song."""
 
     duplicate_of: np.ndarray
     group: np.ndarray
@@ -117,7 +128,11 @@ def _shared_rare_spans(prints: Sequence[Fingerprint]) -> tuple[dict[tuple[int, i
     spans = np.concatenate([p.spans for p in prints])
     order = np.argsort(spans, kind="stable")
     song, spans = song[order], spans[order]
-    bounds = np.concatenate([[0], np.flatnonzero(spans[1:] != spans[:-1]) + 1, [len(spans)]]) if len(spans) else np.zeros(1)
+    bounds = (
+        np.concatenate([[0], np.flatnonzero(spans[1:] != spans[:-1]) + 1, [len(spans)]])
+        if len(spans)
+        else np.zeros(1)
+    )
     counts = np.diff(bounds)
     rare = counts <= MAX_SONGS_OF_SPAN
     sizes += np.bincount(song[np.repeat(rare, counts)], minlength=len(prints))

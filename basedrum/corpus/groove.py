@@ -1,13 +1,14 @@
 """The Groove MIDI Dataset as takes on our grid: what human drummers played, how hard, and how early or late.
 
-Where the second of each pair of eighths or sixteenths comes late all through, the take is laid on a grid that swings as it
-does. Swing so becomes a number of the take, and what is left of the time is feel: how far a hit lies from the pulse of the
-moment, which drifts against the click as drummers do.
+Where the second of each pair of eighths or sixteenths comes late all through, the take is laid on a grid that
+swings as it does. Swing so becomes a number of the take, and what is left of the time is feel: how far a hit
+lies from the pulse of the moment, which drifts against the click as drummers do.
 
-Conventions: arrays are (T, 12) over the sixteenths of whole measures of 16 (see `music.grid`) and the voices of the kit.
+Conventions: arrays are (T, 12) over the sixteenths of whole measures of 16 (see `music.grid`) and the voices
+of the kit.
 
-Source: Gillick, Roberts, Engel, Eck, Bamman, "Learning to Groove with Inverse Sequence Transformations", ICML 2019; the
-dataset is made available by Google LLC under CC BY 4.0.
+Source: Gillick, Roberts, Engel, Eck, Bamman, "Learning to Groove with Inverse Sequence Transformations", ICML
+2019; the dataset is made available by Google LLC under CC BY 4.0.
 """
 
 from __future__ import annotations
@@ -37,7 +38,11 @@ CREDIT = (
     "https://creativecommons.org/licenses/by/4.0/."
 )
 LISTING = "groove/info.csv"
-MODULE_PITCHES = {22: 42, 26: 46, 58: 43}  # the Roland TD-11's closed and open hat edge and low tom rim, as General MIDI
+MODULE_PITCHES = {
+    22: 42,
+    26: 46,
+    58: 43,
+}  # the Roland TD-11's closed and open hat edge and low tom rim, as General MIDI
 PULSE_STEPS = 8  # the pulse of the moment is the median offset of the hits as many steps before and after
 FARTHEST = 0.35  # steps from the pulse; what lies farther is a triplet, a thirty-second or a flam, and no timing of ours
 SWING_GAIN = 0.8  # a take swings where swung steps leave less than this share of the distances to even ones
@@ -50,12 +55,12 @@ class Take:
     """One take of a drummer.
 
     Attributes:
-        name: the dataset's id; split: train, validation or test; style: the first part of the dataset's ("rock");
-            drummer: who played it; qpm: its tempo.
-        swing: (pair, ratio): the second half of each pair of eighths (2) or sixteenths (1) begins at this share of the pair
-            all through; (1, 0.5) is even.
-        velocities: (T, 12) uint8, 0 where no hit; offsets: (T, 12) float32, steps from the pulse of the moment, positive
-            is late, NaN where there is no hit or it lies too far off to be feel.
+        name: the dataset's id; split: train, validation or test; style: the first part of the dataset's
+            ("rock"); drummer: who played it; qpm: its tempo.
+        swing: (pair, ratio): the second half of each pair of eighths (2) or sixteenths (1) begins at this
+            share of the pair all through; (1, 0.5) is even.
+        velocities: (T, 12) uint8, 0 where no hit; offsets: (T, 12) float32, steps from the pulse of the
+            moment, positive is late, NaN where there is no hit or it lies too far off to be feel.
         grid: the bars of the take, swung beats and compound bars laid on steps (`music.swing`).
     """
 
@@ -75,7 +80,9 @@ class Take:
         return self.velocities > 0
 
 
-def read_groove(archive: str | os.PathLike, splits: Sequence[str] = ("train", "validation", "test")) -> Iterator[Take]:
+def read_groove(
+    archive: str | os.PathLike, splits: Sequence[str] = ("train", "validation", "test")
+) -> Iterator[Take]:
     """Yield the takes of a Groove MIDI Dataset zip that belong to `splits`, in the order of its listing.
 
     Raises:
@@ -123,10 +130,14 @@ def read_take(data: bytes, row: dict[str, str]) -> Take | None:
 
 
 def around_pulse(offsets: np.ndarray) -> np.ndarray:
-    """Return offsets (T, 12), NaN where no hit, as distances from the pulse of the moment, NaN where past `FARTHEST`."""
+    """Return offsets (T, 12), NaN where no hit, as distances from the pulse of the moment, NaN where past
+    `FARTHEST`."""
     step, voice = np.nonzero(~np.isnan(offsets))
     late = offsets[step, voice]
-    first, last = np.searchsorted(step, step - PULSE_STEPS), np.searchsorted(step, step + PULSE_STEPS, side="right")
+    first, last = (
+        np.searchsorted(step, step - PULSE_STEPS),
+        np.searchsorted(step, step + PULSE_STEPS, side="right"),
+    )
     pulse = np.empty(len(step), np.float32)
     for i, (a, b) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
         repeated = i and (a, b) == (first[i - 1], last[i - 1])
@@ -138,9 +149,11 @@ def around_pulse(offsets: np.ndarray) -> np.ndarray:
 
 
 def find_swing(beats: np.ndarray) -> tuple[int, float]:
-    """Return the swing (pair, ratio) whose steps lie nearest to onsets, in quarters; (1, 0.5) if none is clearly nearer.
+    """Return the swing (pair, ratio) whose steps lie nearest to onsets, in quarters; (1, 0.5) if none is
+    clearly nearer.
 
-    The onsets may all be early or late together. A swing must leave less than `SWING_GAIN` of the even steps' distances.
+    The onsets may all be early or late together. A swing must leave less than `SWING_GAIN` of the even steps'
+    distances.
     """
     counts = np.bincount((beats % 1 * PLACES + 0.5).astype(int) % PLACES, minlength=PLACES)
     distances = (_distances() @ counts).min(axis=1)
@@ -149,12 +162,16 @@ def find_swing(beats: np.ndarray) -> tuple[int, float]:
 
 
 PLACES = 120  # in a beat
-SWINGS = [EVEN, *((pair, round(float(ratio), 2)) for pair in (2, 1) for ratio in np.arange(0.54, 0.721, 0.02))]
+SWINGS = [
+    EVEN,
+    *((pair, round(float(ratio), 2)) for pair in (2, 1) for ratio in np.arange(0.54, 0.721, 0.02)),
+]
 
 
 @cache
 def _distances() -> np.ndarray:
-    """(swings, latenesses, places): how far each place in a beat is from the steps of a swing that comes so late."""
+    """(swings, latenesses, places): how far each place in a beat is from the steps of a swing that comes so
+    late."""
     late = np.arange(-8, 9)[:, None, None] / PLACES  # up to a fifteenth of a beat
     place = (np.arange(PLACES) / PLACES - late)[..., 0, :, None] % 1
     eighths, sixteenths = ((lambda r: (0, r / 2, r, 1)), (lambda r: (0, r / 2, 0.5, 0.5 + r / 2, 1)))
@@ -163,7 +180,8 @@ def _distances() -> np.ndarray:
 
 
 def _folded(notes: Notes, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """Velocities (T, 12) and offsets (T, 12), NaN where no hit; of several hits of a voice on a step the loudest counts."""
+    """Velocities (T, 12) and offsets (T, 12), NaN where no hit; of several hits of a voice on a step the
+    loudest counts."""
     roll = DrumRoll.from_notes(notes, grid)
     velocities = kit.fold(roll.velocities)
     offsets = np.full(velocities.shape, np.nan, np.float32)

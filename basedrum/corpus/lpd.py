@@ -1,10 +1,13 @@
-"""The door for the Lakh Pianoroll Dataset (LPD-5): one `.npz` of pianorolls, as pypianoroll saves it, to one pair.
+"""The door for the Lakh Pianoroll Dataset (LPD-5): one `.npz` of pianorolls, as pypianoroll saves it, to one
+pair.
 
-An `.npz` is a zip that may claim any size: every size it names is bounded before anything is allocated, and pickled
-arrays are never loaded.
+An `.npz` is a zip that may claim any size: every size it names is bounded before anything is allocated, and
+pickled arrays are never loaded.
 
-Conventions: one time step of a roll is one tick; a new note begins where a pitch starts to sound or changes velocity.
-Source: Dong et al., Pypianoroll (2018); LPD-5 has the tracks Drums, Piano, Guitar, Bass, Strings at 24 steps a beat.
+Conventions: one time step of a roll is one tick; a new note begins where a pitch starts to sound or changes
+velocity.
+Source: Dong et al., Pypianoroll (2018); LPD-5 has the tracks Drums, Piano, Guitar, Bass, Strings at 24 steps
+a beat.
 """
 
 from __future__ import annotations
@@ -40,7 +43,8 @@ def read_lpd_pair(data: bytes, name: str) -> Pair:
     """Return bass and drums of one LPD file.
 
     Raises:
-        DataError: it is not a pianoroll file, is damaged, claims to be larger than any song, or lacks drums or bass.
+        DataError: it is not a pianoroll file, is damaged, claims to be larger than any song, or lacks drums
+        or bass.
     """
     try:
         check_npz(data)
@@ -49,17 +53,22 @@ def read_lpd_pair(data: bytes, name: str) -> Pair:
         return _pair(pypianoroll.load(io.BytesIO(data)), name)
     except DataError:
         raise
-    except Exception as error:  # numpy, zipfile, json and scipy each have their own ways to fail on damaged bytes
+    except (
+        Exception
+    ) as error:  # numpy, zipfile, json and scipy each have their own ways to fail on damaged bytes
         raise DataError(_DAMAGED) from error
 
 
 def check_npz(data: bytes) -> None:
-    """Refuse an .npz that is no pianoroll file or would unpack to more than any song needs; allocates next to nothing.
+    """Refuse an .npz that is no pianoroll file or would unpack to more than any song needs; allocates next to
+    nothing.
 
-    scipy writes the cells of a sparse roll wherever they claim to be, outside its memory too, so their places are looked at.
+    scipy writes the cells of a sparse roll wherever they claim to be, outside its memory too, so their places
+    are looked at.
 
     Raises:
-        DataError: it names too many or too large arrays, pickled objects, or a roll of the wrong shape or with cells outside.
+        DataError: it names too many or too large arrays, pickled objects, or a roll of the wrong shape or
+        with cells outside.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
@@ -78,7 +87,12 @@ def check_npz(data: bytes) -> None:
                 arrays[member.filename] = _check_array(archive, member)
         for name in names:
             if name.endswith("_csc_shape.npy"):
-                _check_roll(*(arrays[name.replace("_shape.", f"_{part}.")] for part in ("shape", "indptr", "indices", "data")))
+                _check_roll(
+                    *(
+                        arrays[name.replace("_shape.", f"_{part}.")]
+                        for part in ("shape", "indptr", "indices", "data")
+                    )
+                )
 
 
 def _bounded(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> bytes:
@@ -99,12 +113,16 @@ def _check_info(data: bytes) -> None:
 
 
 def _check_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    """Check one array by its header; return it, flat, where it belongs to a sparse roll, else nothing of it."""
+    """Check one array by its header; return it, flat, where it belongs to a sparse roll, else nothing of
+    it."""
     if not member.filename.endswith(".npy"):
         raise DataError(_DAMAGED)
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
-        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
         shape, _, dtype = read_header(file)
         size = int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize
         if dtype.hasobject:
@@ -132,7 +150,11 @@ def _pair(song: pypianoroll.Multitrack, name: str) -> Pair:
     if any(roll.ndim != 2 or roll.shape[1] not in (0, NUM_PITCHES) for roll in rolls):
         raise DataError("has a roll of another shape than (steps, 128)")
     drums = [roll for track, roll in zip(song.tracks, rolls, strict=True) if track.is_drum and roll.any()]
-    lines = [(track, roll) for track, roll in zip(song.tracks, rolls, strict=True) if not track.is_drum and roll.any()]
+    lines = [
+        (track, roll)
+        for track, roll in zip(song.tracks, rolls, strict=True)
+        if not track.is_drum and roll.any()
+    ]
     named = [roll for track, roll in lines if is_bass_name(track.name or "")]
     bass = named or [roll for track, roll in lines if track.program in BASS_PROGRAMS]
     if not drums:
@@ -161,7 +183,9 @@ def _part(rolls: list[np.ndarray]) -> Part:
 def _tempos(song: pypianoroll.Multitrack) -> tuple[tuple[int, float], ...]:
     if song.tempo is None or not np.size(song.tempo):
         return ()
-    qpm = np.clip(np.nan_to_num(np.asarray(song.tempo, np.float64).reshape(-1), nan=120.0), LOWEST_QPM, HIGHEST_QPM)
+    qpm = np.clip(
+        np.nan_to_num(np.asarray(song.tempo, np.float64).reshape(-1), nan=120.0), LOWEST_QPM, HIGHEST_QPM
+    )
     at = np.flatnonzero(np.diff(qpm, prepend=-1.0))
     return tuple((int(tick), float(qpm[tick])) for tick in at)
 
@@ -180,7 +204,9 @@ def _time_signatures(song: pypianoroll.Multitrack, end: int) -> tuple[tuple[int,
     sixteenths, rest = np.divmod(lengths * 4, song.resolution)
     if (rest[1:] != 0).any():
         raise DataError("has bars of no whole number of sixteenths")
-    if len(sixteenths) and (rest[0] != 0 or downbeats[0] > 0):  # an opening bar cut short by the first downbeat
+    if len(sixteenths) and (
+        rest[0] != 0 or downbeats[0] > 0
+    ):  # an opening bar cut short by the first downbeat
         sixteenths[0] = sixteenths[1] if len(sixteenths) > 1 else 16
     if (sixteenths < 1).any() or (sixteenths > 64).any():
         raise DataError("has bars longer than any song's")

@@ -1,6 +1,7 @@
 """A song as the corpus sees it: one bass line and one drum part on one grid, and many of them side by side.
 
-`Batch` lays the notes of several songs end to end, so that filters, windows and fingerprints are a few numpy calls for
+`Batch` lays the notes of several songs end to end, so that filters, windows and fingerprints are a few numpy
+calls for
 all songs together: a song costs microseconds, not milliseconds.
 
 Conventions: a *cell* is measure * 16 + step, counted from the first measure of the song, as in `Grid.locate`.
@@ -103,7 +104,8 @@ class Batch:
         return cls(pairs, metres.measure_steps, np.zeros(len(pairs), np.int64), bass, drums)
 
     def with_bars_shifted(self, shift_steps: np.ndarray) -> Batch:
-        """Move the bar lines of each song later by (S,) steps, 0..15; only songs of 16-step measures may be moved.
+        """Move the bar lines of each song later by (S,) steps, 0..15; only songs of 16-step measures may be
+        moved.
 
         A moved song begins one measure earlier, so that nothing falls before measure 0.
         """
@@ -119,7 +121,8 @@ class Batch:
 
 
 class _Metres(NamedTuple):
-    """What quantising needs of each song: (S,) steps a tick, steps a measure (0: changing), last tick and last cell."""
+    """What quantising needs of each song: (S,) steps a tick, steps a measure (0: changing), last tick and
+    last cell."""
 
     steps_per_tick: np.ndarray
     measure_steps: np.ndarray
@@ -129,7 +132,9 @@ class _Metres(NamedTuple):
     @classmethod
     def of(cls, pairs: Sequence[Pair]) -> _Metres:
         steps = np.asarray([uniform_measure_steps(p.grid) for p in pairs], dtype=np.int64)
-        steps_per_tick = STEPS_PER_BEAT / np.asarray([p.grid.ticks_per_quarter for p in pairs], dtype=np.float64)
+        steps_per_tick = STEPS_PER_BEAT / np.asarray(
+            [p.grid.ticks_per_quarter for p in pairs], dtype=np.float64
+        )
         safe = np.maximum(steps, 1)
         end_ticks = np.asarray([max(p.grid.end_tick, 1) for p in pairs], dtype=np.int64)
         measures = np.ceil(end_ticks * steps_per_tick / safe - 1e-9).astype(np.int64)
@@ -143,7 +148,8 @@ class _Metres(NamedTuple):
 
 
 def _line(pairs: Sequence[Pair], parts: Sequence[Part], metres: _Metres, kit_only: bool) -> Line:
-    """Lay one part of all songs end to end; `kit_only` leaves out what no kit has and does not ask where notes end."""
+    """Lay one part of all songs end to end; `kit_only` leaves out what no kit has and does not ask where
+    notes end."""
     song = np.repeat(np.arange(len(parts)), [len(part.starts) for part in parts])
     nothing = np.zeros(0, np.int32)
     ticks = np.concatenate([nothing, *(part.starts for part in parts)])
@@ -165,7 +171,8 @@ def _line(pairs: Sequence[Pair], parts: Sequence[Part], metres: _Metres, kit_onl
 
 
 def _cells(pairs: Sequence[Pair], ticks: np.ndarray, bounds: np.ndarray, metres: _Metres) -> np.ndarray:
-    """The cells (K, N) of K rows of ticks: what `Grid.cells_at` answers, song by song only where a measure is not 16 steps."""
+    """The cells (K, N) of K rows of ticks: what `Grid.cells_at` answers, song by song only where a measure is
+    not 16 steps."""
     counts = np.diff(bounds)
     cells = (ticks * np.repeat(metres.steps_per_tick, counts) + 0.5).astype(np.int64)
     for i in np.flatnonzero(metres.measure_steps != STEPS_PER_MEASURE):

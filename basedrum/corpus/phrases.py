@@ -1,8 +1,9 @@
 """Prepared data: a folder of memory-mapped, bit-packed phrases and their index. Opening it reads no music.
 
-Conventions: a phrase is 4 measures of 16 steps; `bass.npy` (N, 2, 64, 9) uint8 holds onset and sustain, `drums.npy`
-(N, 64, 9) uint8 the hits on GM pitches, both packed along MIDI pitches 24..95; `index.npy` (N,) of `INDEX_DTYPE`;
-`songs.csv` one line a song; `meta.json` the format and the lists of names. Rows of one song stand together in order of time.
+Conventions: a phrase is 4 measures of 16 steps; `bass.npy` (N, 2, 64, 9) uint8 holds onset and sustain,
+`drums.npy` (N, 64, 9) uint8 the hits on GM pitches, both packed along MIDI pitches 24..95; `index.npy` (N,)
+of `INDEX_DTYPE`; `songs.csv` one line a song; `meta.json` the format and the lists of names. Rows of one song
+stand together in order of time.
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ class PhraseDataset:
 
     Attributes:
         folder: where they lie.
-        index: (N,) structured array, read-only: song, measure, source, style, split, qpm, measure_steps, previous, next,
-            weight; see `INDEX_DTYPE`. Drawing rows with p ~ weight keeps loops and large sources within their share.
+        index: (N,) structured array, read-only: song, measure, source, style, split, qpm, measure_steps,
+            previous, next, weight; see `INDEX_DTYPE`. Drawing rows with p ~ weight keeps loops and large
+            sources within their share.
         sources, styles: names that the numbers in the index stand for.
         meta: everything in meta.json.
     """
@@ -70,9 +72,13 @@ class PhraseDataset:
             known = meta["format"] == FORMAT and all(isinstance(meta[k], list) for k in ("sources", "styles"))
             count = int(meta["phrases"])
         except FileNotFoundError:
-            raise DataError(f"{shown}: holds no finished data (no meta.json), run `basedrum prepare` to its end") from None
+            raise DataError(
+                f"{shown}: holds no finished data (no meta.json), run `basedrum prepare` to its end"
+            ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{shown}: meta.json is damaged or not ours, run `basedrum prepare` again") from error
+            raise DataError(
+                f"{shown}: meta.json is damaged or not ours, run `basedrum prepare` again"
+            ) from error
         if not known:
             raise DataError(f"{shown}: holds data of another kind, run `basedrum prepare` again")
         return cls(folder, meta, {name: _mapped(folder, name, count) for name in ARRAYS})
@@ -95,7 +101,9 @@ class PhraseDataset:
                 raise ValueError("a line without id")
             return rows
         except (OSError, ValueError, csv.Error) as error:
-            raise DataError(f"{printable(self.folder)}: songs.csv cannot be read, run `basedrum prepare` again") from error
+            raise DataError(
+                f"{printable(self.folder)}: songs.csv cannot be read, run `basedrum prepare` again"
+            ) from error
 
     def rows(self, split: str) -> np.ndarray:
         """Return the row numbers (int64) of a split: train, valid or test."""
@@ -122,11 +130,15 @@ def _mapped(folder: Path, name: str, count: int) -> np.ndarray:
     where = printable(folder / f"{name}.npy")
     try:
         if count:
-            array = np.lib.format.open_memmap(folder / f"{name}.npy", mode="r")  # unlike np.load it takes nothing but .npy
+            array = np.lib.format.open_memmap(
+                folder / f"{name}.npy", mode="r"
+            )  # unlike np.load it takes nothing but .npy
         else:
             with open(folder / f"{name}.npy", "rb") as file:
                 array = np.lib.format.read_array(file, allow_pickle=False)
-    except Exception as error:  # a damaged header makes numpy fail in many ways, tokenize.TokenError among them
+    except (
+        Exception
+    ) as error:  # a damaged header makes numpy fail in many ways, tokenize.TokenError among them
         raise DataError(f"{where}: is missing or damaged, run `basedrum prepare` again") from error
     if array.dtype != dtype or array.shape != (count, *shape):
         raise DataError(f"{where}: does not fit its meta.json, run `basedrum prepare` again")
@@ -134,10 +146,11 @@ def _mapped(folder: Path, name: str, count: int) -> np.ndarray:
 
 
 class DatasetWriter:
-    """Writes the arrays of a dataset piece by piece, too large for `write_atomic`: temporary names, fsync, rename.
+    """Writes the arrays of a dataset piece by piece, too large for `write_atomic`: temporary names, fsync,
+    rename.
 
-    Nothing is a dataset until `finish` has written meta.json; one that was there stays whole until all of the new one is on
-    the disk.
+    Nothing is a dataset until `finish` has written meta.json; one that was there stays whole until all of the
+    new one is on the disk.
     """
 
     def __init__(self, folder: str | os.PathLike, count: int):
@@ -148,7 +161,11 @@ class DatasetWriter:
             for name in (*(f"{array}.npy" for array in ARRAYS), "songs.csv"):
                 self._files[name] = open(self._part(name), "wb")  # noqa: SIM115 - open across calls, closed by finish
             for name, (dtype, shape) in ARRAYS.items():
-                header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (count, *shape)}
+                header = {
+                    "descr": np.lib.format.dtype_to_descr(dtype),
+                    "fortran_order": False,
+                    "shape": (count, *shape),
+                }
                 np.lib.format.write_array_header_1_0(self._files[f"{name}.npy"], header)
         except OSError:
             self.close()
@@ -159,10 +176,14 @@ class DatasetWriter:
         for name, rows in (("index", index), ("bass", bass), ("drums", drums)):
             dtype, shape = ARRAYS[name]
             if rows.dtype != dtype or rows.shape != (len(index), *shape):
-                raise ValueError(f"{name}: {rows.dtype} {rows.shape}, expected {dtype} ({len(index)}, {shape})")
+                raise ValueError(
+                    f"{name}: {rows.dtype} {rows.shape}, expected {dtype} ({len(index)}, {shape})"
+                )
             self._files[f"{name}.npy"].write(np.ascontiguousarray(rows).data)
 
-    def finish(self, songs: Iterable[Mapping[str, object]], sources: Sequence[str], styles: Sequence[str], **more) -> None:
+    def finish(
+        self, songs: Iterable[Mapping[str, object]], sources: Sequence[str], styles: Sequence[str], **more
+    ) -> None:
         """Put the arrays in place and write songs.csv and, last, meta.json."""
         text = io.StringIO()
         table = csv.DictWriter(text, SONG_FIELDS, lineterminator="\n", extrasaction="ignore")
@@ -176,7 +197,13 @@ class DatasetWriter:
         (self.folder / "meta.json").unlink(missing_ok=True)
         for name in self._files:
             os.replace(self._part(name), self.folder / name)
-        meta = {"format": FORMAT, "phrases": self.count, "sources": list(sources), "styles": list(styles), **more}
+        meta = {
+            "format": FORMAT,
+            "phrases": self.count,
+            "sources": list(sources),
+            "styles": list(styles),
+            **more,
+        }
         write_atomic(self.folder / "meta.json", (json.dumps(meta, indent=1, sort_keys=True) + "\n").encode())
 
     def close(self) -> None:
@@ -200,7 +227,8 @@ def write_dataset(
     styles: Sequence[str] = (),
     **more: object,
 ) -> None:
-    """Write a whole dataset: `index` (N,), packed `bass` (N, 2, 64, 9) and `drums` (N, 64, 9), one mapping a song.
+    """Write a whole dataset: `index` (N,), packed `bass` (N, 2, 64, 9) and `drums` (N, 64, 9), one mapping a
+    song.
 
     Raises:
         DataError: the folder cannot be written.
@@ -212,7 +240,9 @@ def write_dataset(
         writer.append(index, bass, drums)
         writer.finish(songs, sources, styles, **more)
     except OSError as error:
-        raise DataError(f"{printable(folder)}: cannot be written: {error.strerror}, choose another place") from error
+        raise DataError(
+            f"{printable(folder)}: cannot be written: {error.strerror}, choose another place"
+        ) from error
     finally:
         if writer:
             writer.close()

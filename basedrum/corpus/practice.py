@@ -1,10 +1,13 @@
-"""Practice songs: the style book played by an invented rhythm section, so that training works on a fresh machine, offline.
+"""Practice songs: the style book played by an invented rhythm section, so that training works on a fresh
+machine, offline.
 
-A song picks a style, key, tempo and form; each section letter picks a bass figure, one of the grooves that go with it and a
-progression, and the drummer bends the groove's kick towards (never onto) the bass. Small variations, fills at section ends,
-crashes at section starts, accents and a human unevenness follow. The songs are ours, for practice and tests: CC0.
+A song picks a style, key, tempo and form; each section letter picks a bass figure, one of the grooves that go
+with it and a progression, and the drummer bends the groove's kick towards (never onto) the bass. Small
+variations, fills at section ends, crashes at section starts, accents and a human unevenness follow. The songs
+are ours, for practice and tests: CC0.
 
-Conventions: everything is decided by (seed, song number); steps are sixteenths of the written bars, without gaps.
+Conventions: everything is decided by (seed, song number); steps are sixteenths of the written bars, without
+gaps.
 """
 
 from __future__ import annotations
@@ -29,8 +32,8 @@ FORMS = ("AABA", "AAB", "ABAB", "AABB", "ABAC", "AABC", "ABCB", "AABAC")
 BASS_PROGRAMS = (32, 33, 33, 33, 34, 35, 38)
 TIMING_MS = {"bass": 6.0, "drums": 5.0}
 FITTING = 0.95  # how often a groove is one that goes with the figure, and not any of the style
-# Kick against bass over 4-bar windows of 300 songs, seeds 0 to 2: F1 .61 to .62, lift .13 to .15 (real songs: .53, .14).
-# Without own kicks F1 was .65; with .18 the lift fell to .11.
+# Kick against bass over 4-bar windows of 300 songs, seeds 0 to 2: F1 .61 to .62, lift .13 to .15 (real songs:
+# .53, .14). Without own kicks F1 was .65; with .18 the lift fell to .11.
 OWN_KICKS = 0.08
 MACHINE = 0.13  # styles that follow less than this leave the kick as it is written
 KEPT_ON_CRASH = (kit.KICK, kit.SNARE, kit.SIDE_STICK, kit.PERCUSSION)
@@ -114,7 +117,8 @@ def _play(style: Style, rng: np.random.Generator) -> tuple[list[tuple[str, Chord
 
 
 def _sections(style: Style, letters: list[str], rng: np.random.Generator) -> dict[str, _Section]:
-    """Return the section of each letter: other figures where there are enough, now and then only another groove."""
+    """Return the section of each letter: other figures where there are enough, now and then only another
+    groove."""
     order = rng.permutation(len(style.figures))
     follow = style.follow * float(rng.uniform(0.4, 1.4))
     own = float(rng.uniform(0.0, OWN_KICKS)) if style.follow >= MACHINE else 0.0
@@ -132,7 +136,8 @@ def _sections(style: Style, letters: list[str], rng: np.random.Generator) -> dic
         patterns = [groove[k : k + style.bar_steps].copy() for k in range(0, len(groove), style.bar_steps)]
         period = int(np.lcm(len(marks), len(patterns)))
         together = [
-            _listened(patterns[k % len(patterns)].copy(), marks[k % len(marks)], follow, own, rng) for k in range(period)
+            _listened(patterns[k % len(patterns)].copy(), marks[k % len(marks)], follow, own, rng)
+            for k in range(period)
         ]
         sections[letter] = _Section(
             progression,
@@ -147,10 +152,13 @@ def _onsets(marks: str) -> np.ndarray:
     return np.array([mark not in "-.x" for mark in marks])
 
 
-def _listened(groove: np.ndarray, marks: str, follow: float, own: float, rng: np.random.Generator) -> np.ndarray:
+def _listened(
+    groove: np.ndarray, marks: str, follow: float, own: float, rng: np.random.Generator
+) -> np.ndarray:
     """Bend the kick of one bar towards the bass: some of its notes gain a kick, some lone kicks are left out.
 
-    `own` 0..0.5 is how far the drummer goes his own way: extra kicks on empty eighths, shared kicks left to the bass alone.
+    `own` 0..0.5 is how far the drummer goes his own way: extra kicks on empty eighths, shared kicks left to
+    the bass alone.
     """
     bass, kick = _onsets(marks), groove[:, kit.KICK] > 0
     backbeat = groove[:, [kit.SNARE, kit.SIDE_STICK]].max(axis=1) > 60
@@ -166,8 +174,11 @@ def _listened(groove: np.ndarray, marks: str, follow: float, own: float, rng: np
     return groove
 
 
-def _varied(marks: str, groove: np.ndarray, restless: float, follow: float, rng: np.random.Generator) -> tuple[str, np.ndarray]:
-    """Return the bar as it is played this time: mostly as written, now and then with one small change in either part."""
+def _varied(
+    marks: str, groove: np.ndarray, restless: float, follow: float, rng: np.random.Generator
+) -> tuple[str, np.ndarray]:
+    """Return the bar as it is played this time: mostly as written, now and then with one small change in
+    either part."""
     if rng.random() < restless:
         before, marks = _onsets(marks), _varied_marks(marks, rng)
         changed = _onsets(marks) != before
@@ -187,7 +198,8 @@ def _varied(marks: str, groove: np.ndarray, restless: float, follow: float, rng:
 
 
 def _varied_marks(marks: str, rng: np.random.Generator) -> str:
-    """Change one note of a bar: an octave up or down, left out, repeated into a rest, or leading to the next chord."""
+    """Change one note of a bar: an octave up or down, left out, repeated into a rest, or leading to the next
+    chord."""
     notes = np.flatnonzero(_onsets(marks))
     later = notes[notes > 0]
     if not len(later):
@@ -218,7 +230,9 @@ def _set_crash(groove: np.ndarray) -> None:
     groove[0, [kit.CRASH, kit.KICK]] = 112, 104
 
 
-def _bass_part(style: Style, bars: list[tuple[str, Chord]], key: int, spread_ticks: float, rng: np.random.Generator) -> Notes:
+def _bass_part(
+    style: Style, bars: list[tuple[str, Chord]], key: int, spread_ticks: float, rng: np.random.Generator
+) -> Notes:
     notes = bass_notes(bars, key)
     written = np.array([note.step for note in notes])
     starts = _ticks(style, written, rng.normal(0, spread_ticks, len(notes)))
@@ -231,7 +245,9 @@ def _bass_part(style: Style, bars: list[tuple[str, Chord]], key: int, spread_tic
     loud = np.where(dead, 52, 88) + accents + rng.normal(0, 5, len(notes))
     order = np.argsort(starts, kind="stable")
     pitches = np.array([note.pitch for note in notes])
-    return Notes(starts[order], ends[order], pitches[order], np.clip(np.rint(loud), 1, 127).astype(np.int64)[order])
+    return Notes(
+        starts[order], ends[order], pitches[order], np.clip(np.rint(loud), 1, 127).astype(np.int64)[order]
+    )
 
 
 def _drum_part(style: Style, drums: np.ndarray, spread_ticks: float, rng: np.random.Generator) -> Notes:
@@ -251,7 +267,8 @@ def _drum_part(style: Style, drums: np.ndarray, spread_ticks: float, rng: np.ran
 
 
 def _ticks(style: Style, steps: np.ndarray, late_ticks: np.ndarray) -> np.ndarray:
-    """The tick at which each written step sounds: swung, then moved by at most a third of a step, never before the song."""
+    """The tick at which each written step sounds: swung, then moved by at most a third of a step, never
+    before the song."""
     swung = np.array([style.swung(int(step)) for step in steps]) * TICKS_PER_STEP
     limit = TICKS_PER_STEP / 3
     return np.maximum(np.rint(swung + np.clip(late_ticks, -limit, limit)), 0).astype(np.int64)

@@ -33,9 +33,12 @@ SONGS_PER_BATCH = 64
 MEASURES_PER_BATCH = 12_000
 MIN_LABEL_GAIN = 0.25  # of a CSV's own phase_gain, which has another scale than ours
 PARSER_SAMPLE = 8
-"""Every so many songs are parsed once more, bare, to state the parser's own speed on the same bytes in the same run."""
+"""Every so many songs are parsed once more, bare, to state the parser's own speed on the same bytes in the
+same run."""
 
-SONG_DTYPE = np.dtype([("item", "<i4"), ("tune", "<u8"), ("bar_shift_steps", "i1"), ("spans", "<i4"), ("phrases", "<i4")])
+SONG_DTYPE = np.dtype(
+    [("item", "<i4"), ("tune", "<u8"), ("bar_shift_steps", "i1"), ("spans", "<i4"), ("phrases", "<i4")]
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class Task:
 
 @dataclass(frozen=True)
 class Shard:
-    """What a shard file holds: songs with phrases, their fingerprints' spans, phrases, and (item, reason) of the skipped."""
+    """What a shard file holds: songs with phrases, their fingerprints' spans, phrases, and (item, reason) of
+    the skipped."""
 
     songs: np.ndarray
     spans: np.ndarray
@@ -80,7 +84,8 @@ def make_shard(task: Task) -> None:
 
 
 def _parser_seconds(items: Sequence[Item]) -> float:
-    """Time the bare MIDI parser on every eighth song, one after the other, and reckon it for all songs by their bytes."""
+    """Time the bare MIDI parser on every eighth song, one after the other, and reckon it for all songs by
+    their bytes."""
     songs = [item.data for item in items if item.data and not item.is_lpd]
     sample = [data for data in songs[::PARSER_SAMPLE] if is_parsed_alone(data)]
     started = time.process_time()
@@ -102,7 +107,9 @@ def _batches(pairs: list[tuple[int, Pair]]) -> list[list[tuple[int, Pair]]]:
     batches: list[list[tuple[int, Pair]]] = []
     room = 0.0
     for number, pair in pairs:
-        measures = pair.grid.end_tick / pair.grid.ticks_per_step / STEPS_PER_MEASURE + len(pair.grid.time_signatures)
+        measures = pair.grid.end_tick / pair.grid.ticks_per_step / STEPS_PER_MEASURE + len(
+            pair.grid.time_signatures
+        )
         if not batches or len(batches[-1]) >= SONGS_PER_BATCH or room < measures:
             batches.append([])
             room = MEASURES_PER_BATCH
@@ -111,7 +118,9 @@ def _batches(pairs: list[tuple[int, Pair]]) -> list[list[tuple[int, Pair]]]:
     return batches
 
 
-def _batch(part: list[tuple[int, Pair]], labels: Sequence[Label], skipped: list) -> tuple[np.ndarray, list, Windows]:
+def _batch(
+    part: list[tuple[int, Pair]], labels: Sequence[Label], skipped: list
+) -> tuple[np.ndarray, list, Windows]:
     """Filter and cut some songs: the song table of those with phrases, their spans, and the phrases."""
     batch = Batch.of([pair for _, pair in part])
     reasons = filters.unfit(batch)
@@ -154,7 +163,10 @@ def _joined(done: list[tuple[np.ndarray, list, Windows]]) -> tuple[np.ndarray, n
         rows_before += len(index)
     songs = np.concatenate([np.zeros(0, SONG_DTYPE), *(songs for songs, _, _ in done)])
     spans = np.concatenate([np.zeros(0, np.uint64), *(each for _, parts, _ in done for each in parts)])
-    columns = (np.concatenate([getattr(w, f.name) for w in (empty, *(w for _, _, w in done))]) for f in fields(Windows))
+    columns = (
+        np.concatenate([getattr(w, f.name) for w in (empty, *(w for _, _, w in done))])
+        for f in fields(Windows)
+    )
     return songs, spans, Windows(*columns)
 
 
@@ -179,11 +191,17 @@ def read_shard(path: Path) -> Shard:
     try:
         with open(path, "rb") as file:
             bass, drums = (_mapped(file) for _ in range(2))
-            index, keys, content, songs, spans, numbers, reasons, times = (np.load(file, allow_pickle=False) for _ in range(8))
+            index, keys, content, songs, spans, numbers, reasons, times = (
+                np.load(file, allow_pickle=False) for _ in range(8)
+            )
     except (ValueError, EOFError, TokenError) as error:  # the last from the header of an array
-        raise DataError(f"{printable(path)}: is damaged, remove it and run `basedrum prepare` again") from error
+        raise DataError(
+            f"{printable(path)}: is damaged, remove it and run `basedrum prepare` again"
+        ) from error
     skipped = list(zip(numbers.tolist(), reasons.tolist(), strict=True))
-    return Shard(songs, spans, Windows(bass, drums, index, keys, content), skipped, float(times[0]), float(times[1]))
+    return Shard(
+        songs, spans, Windows(bass, drums, index, keys, content), skipped, float(times[0]), float(times[1])
+    )
 
 
 def read_rolls(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,8 @@
 """One MIDI file to one pair of bass and drums, by the shortest way.
 
-A corpus is read at the speed of its parser: where exactly one track says that it is the bass, the notes go straight from
-the parsed score into the pair; every other song takes the full way through `parse_song` and `find_bass`.
+A corpus is read at the speed of its parser: where exactly one track says that it is the bass, the notes go
+straight from the parsed score into the pair; every other song takes the full way through `parse_song` and
+`find_bass`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ def read_pair(data: bytes, name: str) -> Pair:
         raise MidiError("has no drums")
     if len(hinted) != 1 or len(drums) != 1:
         song = reading.parse_song(clean, name)
-        return Pair(name, song.grid, Part.of(bass_track.find_bass(song).notes), Part.of(bass_track.drum_notes(song)))
+        return Pair(
+            name, song.grid, Part.of(bass_track.find_bass(song).notes), Part.of(bass_track.drum_notes(song))
+        )
     if num_notes > reading.MAX_NOTES:
         raise MidiError(f"has {num_notes} notes, more than {reading.MAX_NOTES}")
     return Pair(name, reading.grid_of(score, end), _part(hinted[0]), _part(drums[0]))

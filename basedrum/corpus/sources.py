@@ -1,8 +1,9 @@
 """Where songs come from: folders, single files, zip and tar archives, walked in one fixed order.
 
 Archives are read as streams and never unpacked to disk; a member larger than any song is passed by unread.
-Conventions: an item's `path` is relative to its source, with forward slashes; its `name` is the file's stem; its `source` is
-the name of the folder or archive that was given, without suffix (of a single file: of the folder it lies in).
+Conventions: an item's `path` is relative to its source, with forward slashes; its `name` is the file's stem;
+its `source` is the name of the folder or archive that was given, without suffix (of a single file: of the
+folder it lies in).
 """
 
 from __future__ import annotations
@@ -89,7 +90,9 @@ def check_sources(sources: Sequence[str | os.PathLike]) -> None:
         if not path.is_file():
             raise DataError(f"{printable(path)}: is not a regular file, name songs to prepare")
         if not _is_song(path.name) and not path.name.lower().endswith((*TAR_SUFFIXES, ".zip")):
-            raise DataError(f"{printable(path)}: is no MIDI file, folder or archive, give .mid, .npz, .zip or .tar(.gz, .xz)")
+            raise DataError(
+                f"{printable(path)}: is no MIDI file, folder or archive, give .mid, .npz, .zip or .tar(.gz, .xz)"
+            )
 
 
 def iterate_items(sources: Sequence[str | os.PathLike]) -> Iterator[Item]:

@@ -1,7 +1,8 @@
-"""Who goes where: labels from a CSV, train/valid/test by a hash of the music, and how often each phrase is drawn.
+"""Who goes where: labels from a CSV, train/valid/test by a hash of the music, and how often each phrase is
+drawn.
 
-Songs of one group (near duplicates, or a group of the CSV) never part. The hash is of the notes, so a song keeps its
-split when files are renamed or others are added.
+Songs of one group (near duplicates, or a group of the CSV) never part. The hash is of the notes, so a song
+keeps its split when files are renamed or others are added.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ DEFAULT_CAPS: Mapping[str, float] = {"rock": 0.35, "jazz": 0.2, "pop": 0.2, "gam
 
 @dataclass(frozen=True)
 class Label:
-    """What a CSV says of one song; "" where it says nothing. `bar_shift_steps` is None where it is for us to find out."""
+    """What a CSV says of one song; "" where it says nothing. `bar_shift_steps` is None where it is for us to
+    find out."""
 
     source: str = ""
     style: str = ""
@@ -47,7 +49,8 @@ class Labels:
 
     @classmethod
     def read(cls, path: str | os.PathLike, styles: Sequence[str] = STYLES) -> Labels:
-        """Read a CSV with a column `id` or `path` and any of split, source, style, genre, group, phase16, phase_gain.
+        """Read a CSV with a column `id` or `path` and any of split, source, style, genre, group, phase16,
+        phase_gain.
 
         Raises:
             DataError: it cannot be read, has neither column, or names an unknown split.
@@ -61,7 +64,9 @@ class Labels:
                 reader = csv.DictReader(file)
                 keys = [key for key in ("id", "path") if key in (reader.fieldnames or ())]
                 if not keys:
-                    raise DataError(f"{shown}: has no column `id` or `path`, add one that names the song's file")
+                    raise DataError(
+                        f"{shown}: has no column `id` or `path`, add one that names the song's file"
+                    )
                 for row in reader:
                     label = _label(row, styles, f"{shown}: line {reader.line_num}")
                     rows.update({row[key]: label for key in keys if row[key]})
@@ -100,10 +105,11 @@ def split_of_hash(key: int, seed: int = 0, shares: Sequence[float] = SHARES) -> 
 
 
 def capped_weights(weights: np.ndarray, caps: np.ndarray) -> np.ndarray:
-    """Return factors (K,) for K categories of total weight `weights`, so that none exceeds its cap as a share of all.
+    """Return factors (K,) for K categories of total weight `weights`, so that none exceeds its cap as a share
+    of all.
 
-    `caps` is 1 for a category without one. Where the caps cannot hold together (they leave no one to fill the rest) the
-    capped categories share in proportion to their caps.
+    `caps` is 1 for a category without one. Where the caps cannot hold together (they leave no one to fill the
+    rest) the capped categories share in proportion to their caps.
     """
     weights = np.asarray(weights, dtype=np.float64)
     caps = np.asarray(caps, dtype=np.float64)

@@ -4,9 +4,9 @@ A page is header lines (`key value`), then blocks; rows of a block are indented,
 
     tempo   92-112
     metre   4/4
-    swing   16 0.56             second of each pair of sixteenths (16) or eighths (8) at this share of the pair; 0.667 triplets
-    follow  0.4                 how readily the kick is moved towards the bass in this style, 0..1
-    sound   percussion 70       the General MIDI pitch that a voice is played with here
+    swing   16 0.56             second of each pair of sixteenths (16) or eighths (8) at this share of the
+    pair; 0.667 triplets follow  0.4                 how readily the kick is moved towards the bass in this
+    style, 0..1 sound   percussion 70       the General MIDI pitch that a voice is played with here
     chords  i7 i7 IV7 i7        one chord a bar; as many lines as progressions
     bass slap: pocket, linear   a figure and the grooves that go with it
       1-.x..8.  1-.x.57.
@@ -16,7 +16,8 @@ A page is header lines (`key value`), then blocks; rows of a block are indented,
     fill tumble                 set at the end of a bar, as long as written
       snare   xxxx....
 
-Conventions: steps are sixteenths; figures are as in `music.figures`, grooves as in `music.notation`, whole bars both.
+Conventions: steps are sixteenths; figures are as in `music.figures`, grooves as in `music.notation`, whole
+bars both.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class BassFigure:
 
 @dataclass(frozen=True)
 class Style:
-    """One page of the book. `grooves` (T, 12) and `fills` (T, 12) are velocities per step and voice, 0 where nothing."""
+    """One page of the book. `grooves` (T, 12) and `fills` (T, 12) are velocities per step and voice, 0 where
+    nothing."""
 
     name: str
     tempo: tuple[float, float]
@@ -62,7 +64,8 @@ class Style:
         return 16 * self.metre[0] // self.metre[1]
 
     def swung(self, step: int) -> float:
-        """Return where a written step sounds, in steps: the pair's second half starts at `swing_ratio` of the pair."""
+        """Return where a written step sounds, in steps: the pair's second half starts at `swing_ratio` of the
+        pair."""
         half = self.swing_steps
         pair, within = divmod(step, 2 * half)
         at = within / (2 * half)
@@ -85,7 +88,10 @@ def read_style(text: str, name: str = "") -> Style:
             raise ValueError(f"practice page {name}, {line!r}: {error}") from error
     if "tempo" not in fields:
         raise ValueError(f"practice page {name}: no tempo")
-    style = Style(name=name, **fields | {"progressions": tuple(fields["progressions"]), "figures": tuple(fields["figures"])})
+    style = Style(
+        name=name,
+        **fields | {"progressions": tuple(fields["progressions"]), "figures": tuple(fields["figures"])},
+    )
     _check(style)
     return style
 
@@ -98,7 +104,9 @@ def style_names() -> list[str]:
 
 def load_style(name: str) -> Style:
     """Return one style of the book that ships with the package."""
-    return read_style(resources.files("basedrum.practice_book").joinpath(f"{name}.txt").read_text("utf-8"), name)
+    return read_style(
+        resources.files("basedrum.practice_book").joinpath(f"{name}.txt").read_text("utf-8"), name
+    )
 
 
 def _blocks(text: str) -> Iterator[tuple[str, list[str]]]:
@@ -136,25 +144,36 @@ def _read_block(line: str, rows: list[str], fields: dict) -> None:
     elif key == "bass":
         name, _, grooves = value.partition(":")
         marks = read_figure("".join(rows))
-        fields["figures"].append(BassFigure(name.strip(), marks, tuple(g.strip() for g in grooves.split(","))))
+        fields["figures"].append(
+            BassFigure(name.strip(), marks, tuple(g.strip() for g in grooves.split(",")))
+        )
     elif key in ("groove", "fill"):
         fields[key + "s"][value] = marks_to_velocities(*rows)
     else:
-        raise ValueError("no such line; a page has tempo, metre, swing, follow, sound, chords, bass, groove and fill")
+        raise ValueError(
+            "no such line; a page has tempo, metre, swing, follow, sound, chords, bass, groove and fill"
+        )
 
 
 def _check(style: Style) -> None:
-    """Raise ValueError where figures, grooves or fills do not fit the bars, or a figure names an unknown groove."""
+    """Raise ValueError where figures, grooves or fills do not fit the bars, or a figure names an unknown
+    groove."""
     bar = style.bar_steps
     for figure in style.figures:
         if len(figure.marks) % bar:
-            raise ValueError(f"practice page {style.name}, bass {figure.name}: {len(figure.marks)} steps, bars have {bar}")
+            raise ValueError(
+                f"practice page {style.name}, bass {figure.name}: {len(figure.marks)} steps, bars have {bar}"
+            )
         for groove in figure.grooves:
             if groove not in style.grooves:
                 raise ValueError(f"practice page {style.name}, bass {figure.name}: no groove {groove!r}")
     for name, velocities in style.grooves.items():
         if not len(velocities) or len(velocities) % bar:
-            raise ValueError(f"practice page {style.name}, groove {name}: {len(velocities)} steps, bars have {bar}")
+            raise ValueError(
+                f"practice page {style.name}, groove {name}: {len(velocities)} steps, bars have {bar}"
+            )
     for name, velocities in style.fills.items():
         if not 0 < len(velocities) <= bar:
-            raise ValueError(f"practice page {style.name}, fill {name}: {len(velocities)} steps, bars have {bar}")
+            raise ValueError(
+                f"practice page {style.name}, fill {name}: {len(velocities)} steps, bars have {bar}"
+            )

@@ -1,7 +1,8 @@
-"""Songs to phrases: windows of four measures, back to back, from the first measure in which bass or drums sounds.
+"""Songs to phrases: windows of four measures, back to back, from the first measure in which bass or drums
+sounds.
 
-A window is kept where both parts sound in at least three of its four measures; a phrase never hangs over the last
-measure that has a note.
+A window is kept where both parts sound in at least three of its four measures; a phrase never hangs over the
+last measure that has a note.
 
 Conventions: packed rolls are `np.packbits` along the 72 pitches, 9 bytes a step.
 """
@@ -25,10 +26,13 @@ INDEX_DTYPE = np.dtype(
         ("measure_steps", "u1", (MEASURES_PER_PHRASE,)), ("previous", "<i4"), ("next", "<i4"), ("weight", "<f4"),
     ]
 )  # fmt: skip
-"""One phrase: its song, first measure, source and style (numbers into the dataset's lists), split (0 train, 1 valid,
-2 test), tempo, active steps of its measures, the rows of the adjoining phrases (-1: none), and sampling weight."""
+"""One phrase: its song, first measure, source and style (numbers into the dataset's lists), split (0 train, 1
+valid, 2 test), tempo, active steps of its measures, the rows of the adjoining phrases (-1: none), and
+sampling weight."""
 
-_KEY_WORDS = np.random.default_rng(20240229).integers(1, 2**63, 3 * STEPS_PER_PHRASE * PACKED_PITCHES // 8, dtype=np.uint64)
+_KEY_WORDS = np.random.default_rng(20240229).integers(
+    1, 2**63, 3 * STEPS_PER_PHRASE * PACKED_PITCHES // 8, dtype=np.uint64
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Windows:
         drums: (D, 64, 9) uint8 packed hits.
         index: (N,) of `INDEX_DTYPE`; song counts within the batch, links count within these rows.
         keys: (N,) uint64, equal for equal bass and drums.
-        content: (N,) int64, the row of `bass` and `drums` that holds each phrase; all rows in turn, until `distinct`.
+        content: (N,) int64, the row of `bass` and `drums` that holds each phrase; all rows in turn, until
+            `distinct`.
     """
 
     bass: np.ndarray
@@ -50,9 +55,12 @@ class Windows:
     content: np.ndarray
 
     def distinct(self) -> Windows:
-        """Return the same phrases with the rolls of equal ones kept once: loops fill about a third of real songs."""
+        """Return the same phrases with the rolls of equal ones kept once: loops fill about a third of real
+        songs."""
         _, first, content = np.unique(self.keys, return_index=True, return_inverse=True)
-        return replace(self, bass=self.bass.take(first, axis=0), drums=self.drums.take(first, axis=0), content=content)
+        return replace(
+            self, bass=self.bass.take(first, axis=0), drums=self.drums.take(first, axis=0), content=content
+        )
 
 
 def cut_windows(batch: Batch, fit: np.ndarray | None = None) -> Windows:
@@ -127,7 +135,9 @@ def _packed(bits: np.ndarray, num_phrases: int) -> np.ndarray:
     size = num_phrases * STEPS_PER_PHRASE * NUM_PITCHES
     if len(_scratch) < size:
         _scratch = np.zeros(size, bool)
-    _scratch[bits] = True  # one scratch for all, wiped where it was written: fresh pages would cost more than the packing
+    _scratch[bits] = (
+        True  # one scratch for all, wiped where it was written: fresh pages would cost more than the packing
+    )
     packed = np.packbits(_scratch[:size])
     _scratch[bits] = False
     return packed.reshape(num_phrases, STEPS_PER_PHRASE, PACKED_PITCHES)
@@ -135,7 +145,11 @@ def _packed(bits: np.ndarray, num_phrases: int) -> np.ndarray:
 
 def _measures_with(packed: np.ndarray) -> np.ndarray:
     """(N, 4) bool: whether anything sounds in each measure of packed (N, 64, 9)."""
-    return packed.reshape(len(packed), MEASURES_PER_PHRASE, STEPS_PER_MEASURE * PACKED_PITCHES).view(np.uint64).any(axis=-1)
+    return (
+        packed.reshape(len(packed), MEASURES_PER_PHRASE, STEPS_PER_MEASURE * PACKED_PITCHES)
+        .view(np.uint64)
+        .any(axis=-1)
+    )
 
 
 def _sounding_span(batch: Batch) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,8 @@
-"""The bass's dynamics, as a drummer leans on them: quiet where it is quiet, a kick and a crash where it leans in.
+"""The bass's dynamics, as a drummer leans on them: quiet where it is quiet, a kick and a crash where it leans
+in.
 
-Conventions: (T,) arrays over the steps of the song's grid, whole measures of 16. `accents` hold the velocity 1..127 of the
-bass note that starts at a step, 0 where none does.
+Conventions: (T,) arrays over the steps of the song's grid, whole measures of 16. `accents` hold the velocity
+1..127 of the bass note that starts at a step, 0 where none does.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from basedrum.music.notes import Notes
 SAYS_NOTHING = 4.0  # standard deviation of the bass's velocities below which it has no dynamics
 FEWEST_NOTES = 8
 CURVE_LEAN, ACCENT_LEAN = 0.8, 0.5
-"""Powers of the bass's louder or softer. In 250 songs with dynamics in both parts the drums of a measure followed its loudest
-bass note by .86 (r = .76), a kick the single bass note it falls on by .23, a crash by .50."""
+"""Powers of the bass's louder or softer. In 250 songs with dynamics in both parts the drums of a measure
+followed its loudest bass note by .86 (r = .76), a kick the single bass note it falls on by .23, a crash by
+.50."""
 LEAST, MOST = 0.5, 1.5
 ACCENTED = (KICK, CRASH)
 
 
 def bass_accents(notes: Notes, grid: Grid) -> np.ndarray:
-    """Return (T,) float: the velocity of the loudest bass note that starts at each step of `grid`, 0 where none does."""
+    """Return (T,) float: the velocity of the loudest bass note that starts at each step of `grid`, 0 where
+    none does."""
     accents = np.zeros(grid.num_measures * STEPS_PER_MEASURE)
     np.maximum.at(accents, grid.cells_at(notes.start_ticks), notes.velocities)
     return accents
@@ -31,8 +34,8 @@ def bass_accents(notes: Notes, grid: Grid) -> np.ndarray:
 def lean(accents: np.ndarray) -> np.ndarray:
     """Return factors (T, 12) by which velocities lean on the bass; all 1 where the bass has no dynamics.
 
-    All voices follow the bass's loudness over the bars, the loudest note of each; kick and crash also its single accents,
-    against a usual note of a bar so loud.
+    All voices follow the bass's loudness over the bars, the loudest note of each; kick and crash also its
+    single accents, against a usual note of a bar so loud.
     """
     factors = np.ones((len(accents), NUM_VOICES))
     played = np.flatnonzero(accents)
@@ -46,7 +49,8 @@ def lean(accents: np.ndarray) -> np.ndarray:
 
 
 def _curve(accents: np.ndarray) -> np.ndarray:
-    """The loudest note of each measure against their median, smoothed over neighbours, held where the bass rests: (T,)."""
+    """The loudest note of each measure against their median, smoothed over neighbours, held where the bass
+    rests: (T,)."""
     loudest = accents.reshape(-1, STEPS_PER_MEASURE).max(axis=1)
     measures = np.arange(len(loudest))
     heard = np.flatnonzero(loudest)

@@ -1,14 +1,16 @@
-"""How hard and how early or late each hit is played: what a small network learned from human drummers, drawn for a song.
+"""How hard and how early or late each hit is played: what a small network learned from human drummers, drawn
+for a song.
 
-It sees the hits of all voices about four bars around, the place in the bar, the tempo and the style: strong backbeats, soft
-ghost notes between, hats that breathe, fills that grow. A song is played by one drummer: who hits the hat hard does so all
-song, accents come again bar by bar, and the rest wanders.
+It sees the hits of all voices about four bars around, the place in the bar, the tempo and the style: strong
+backbeats, soft ghost notes between, hats that breathe, fills that grow. A song is played by one drummer: who
+hits the hat hard does so all song, accents come again bar by bar, and the rest wanders.
 
-Conventions: velocities 1..127; offsets in steps of the grid around its pulse, positive is late. Swing is the grid's, not ours.
+Conventions: velocities 1..127; offsets in steps of the grid around its pulse, positive is late. Swing is the
+grid's, not ours.
 
-Source: `pretrained/feel.safetensors` is made by `python -m basedrum.training.feel GROOVE.zip` from the Groove MIDI Dataset
-(`corpus.groove`). The dataset's drum module records softly; LOUDNESS bends its velocities to the level that General MIDI
-synthesizers expect.
+Source: `pretrained/feel.safetensors` is made by `python -m basedrum.training.feel GROOVE.zip` from the Groove
+MIDI Dataset (`corpus.groove`). The dataset's drum module records softly; LOUDNESS bends its velocities to the
+level that General MIDI synthesizers expect.
 """
 
 from __future__ import annotations
@@ -46,10 +48,11 @@ def with_feel(
 
     Args:
         grid: the song's; 4/4 at 120 quarters per minute if None.
-        humanize: 0 gives each hit its most typical velocity, exactly on the grid; 1 the spread of the human drummers, in
-            loudness and in time.
+        humanize: 0 gives each hit its most typical velocity, exactly on the grid; 1 the spread of the human
+            drummers, in loudness and in time.
         style: a style of the network, or one of `LIKE`; any other counts as not told.
-        accents: (T,) velocities of the bass notes that start at a step (`accents.bass_accents`): the drums lean on them.
+        accents: (T,) velocities of the bass notes that start at a step (`accents.bass_accents`): the drums
+            lean on them.
     """
     grid = grid or Grid(STEPS_PER_BEAT, len(hits))
     velocities, offsets = draw_feel(hits, grid, seed, humanize, style)
@@ -60,9 +63,15 @@ def with_feel(
 
 
 def draw_feel(
-    hits: np.ndarray, grid: Grid, seed: int = 0, humanize: float = 1.0, style: str | None = None, network: FeelNet | None = None
+    hits: np.ndarray,
+    grid: Grid,
+    seed: int = 0,
+    humanize: float = 1.0,
+    style: str | None = None,
+    network: FeelNet | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return velocities (T, 12) as the dataset's drum module records them and offsets (T, 12), 0 where no hit is.
+    """Return velocities (T, 12) as the dataset's drum module records them and offsets (T, 12), 0 where no hit
+    is.
 
     Args: as `with_feel`; another `network` than the one that ships.
     """
@@ -81,7 +90,8 @@ def draw_feel(
 
 @dataclass(frozen=True)
 class Expectation:
-    """What the network expects of each of n hits: `cell` (n,) in the roll, `voice` (n,), `quantiles` (2, n, Q)."""
+    """What the network expects of each of n hits: `cell` (n,) in the roll, `voice` (n,), `quantiles` (2, n,
+    Q)."""
 
     cell: np.ndarray
     voice: np.ndarray
@@ -103,7 +113,9 @@ def expect(hits: np.ndarray, grid: Grid, style: str | None, network: FeelNet) ->
     qpm = np.repeat(grid.measure_qpm, grid.measure_steps)
     heard = hits[there]
     step, voice = np.nonzero(heard)
-    heard[:, CLOSED_HAT] |= heard[:, PERCUSSION]  # nobody plays percussion in the dataset: it is heard and played as the hat
+    heard[:, CLOSED_HAT] |= heard[
+        :, PERCUSSION
+    ]  # nobody plays percussion in the dataset: it is heard and played as the hat
     heard[:, PERCUSSION] = False
     rows = torch.from_numpy(step_rows(heard, grid, qpm))[None]
     quantiles = network(rows, torch.tensor([told]))[0].permute(0, 3, 1, 2).double().numpy()  # (2, N, V, Q)
@@ -115,7 +127,9 @@ def _places(grid: Grid) -> np.ndarray:
     """(N,) the place in its measure of each step, counted on through the measures of a long bar."""
     first = np.maximum.accumulate(np.where(grid.starts_bar, np.arange(grid.num_measures), 0))
     piece = np.arange(grid.num_measures) - first
-    return np.concatenate([p * STEPS_PER_MEASURE + np.arange(n) for p, n in zip(piece, grid.measure_steps, strict=True)])
+    return np.concatenate(
+        [p * STEPS_PER_MEASURE + np.arange(n) for p, n in zip(piece, grid.measure_steps, strict=True)]
+    )
 
 
 def _straying(wander: np.ndarray, places: np.ndarray, seed: int) -> np.ndarray:
@@ -123,7 +137,13 @@ def _straying(wander: np.ndarray, places: np.ndarray, seed: int) -> np.ndarray:
     length = len(places)
     fade = np.exp(-np.arange(4 * DRIFT_STEPS) / DRIFT_STEPS)
     fade /= np.sqrt((fade**2).sum())
-    sizes = (1, 1), (1, NUM_VOICES), (places.max() + 1, NUM_VOICES), (length + len(fade) - 1, NUM_VOICES), (length, 1)
+    sizes = (
+        (1, 1),
+        (1, NUM_VOICES),
+        (places.max() + 1, NUM_VOICES),
+        (length + len(fade) - 1, NUM_VOICES),
+        (length, 1),
+    )
     sizes = dict(zip(PARTS, (*sizes, (length, NUM_VOICES)), strict=True))
     total = np.zeros((2, length, NUM_VOICES))
     for kind in (VELOCITY, OFFSET):

@@ -1,12 +1,14 @@
 """Fewer fills or more than the drummer plays by itself.
 
-A fill is the end of a bar (its last two beats) that adds snare, toms or crash to what every other bar plays there; the
-drummer has learned to play them where phrases of four bars end. Asked for fewer, each fill it played gives way, with
-probability 1 - fills, to the end of the bar that is most like it otherwise. Asked for more, each phrase end is played eight
-times over, with probability fills - 1, and the fill with the most of snare, toms and crash is taken. So every hit is one the
-drummer played to this bass, and since it hears its own drums of the phrase before, it knows what became of its fills.
+A fill is the end of a bar (its last two beats) that adds snare, toms or crash to what every other bar plays
+there; the drummer has learned to play them where phrases of four bars end. Asked for fewer, each fill it
+played gives way, with probability 1 - fills, to the end of the bar that is most like it otherwise. Asked for
+more, each phrase end is played eight times over, with probability fills - 1, and the fill with the most of
+snare, toms and crash is taken. So every hit is one the drummer played to this bass, and since it hears its
+own drums of the phrase before, it knows what became of its fills.
 
-Conventions: a phrase is (64, 12) bool, measures of 16 steps; the end of a measure is the last 8 of its active steps.
+Conventions: a phrase is (64, 12) bool, measures of 16 steps; the end of a measure is the last 8 of its active
+steps.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ def other_seeds(seed: int) -> list[int]:
 
 
 class FillingPlayer:
-    """A drummer in the middle of a song, with its fills made fewer (0 none .. 1 as learned) or more (.. 2 at every phrase).
+    """A drummer in the middle of a song, with its fills made fewer (0 none .. 1 as learned) or more (.. 2 at
+    every phrase).
 
     Args:
         others: the same drummer with other dice, whose fills may be taken.
@@ -65,8 +68,9 @@ class FillingPlayer:
 def without_fills(hits: np.ndarray, measure_steps: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Return a phrase whose `chosen` measures (4,) bool end as the groove does where they end in a fill.
 
-    The groove is the other measure that is most like it until then and adds least there. The last measure, where phrases turn,
-    takes the groove whatever it plays, the others only what no other measure has. The kick stays: it plays with the bass.
+    The groove is the other measure that is most like it until then and adds least there. The last measure,
+    where phrases turn, takes the groove whatever it plays, the others only what no other measure has. The
+    kick stays: it plays with the bass.
     """
     steps = np.asarray(measure_steps)
     out = hits.reshape(MEASURES_PER_PHRASE, STEPS_PER_MEASURE, -1).copy()
@@ -77,13 +81,16 @@ def without_fills(hits: np.ndarray, measure_steps: np.ndarray, chosen: np.ndarra
         grooves = out[others]
         if not others or (at != last and not fill_weight(out[at, end], grooves[:, end])):
             continue
-        unlike = (out[at, : end.start] != grooves[:, : end.start]).sum(axis=(1, 2)) + (grooves[:, end] * WEIGHTS).sum((1, 2))
+        unlike = (out[at, : end.start] != grooves[:, : end.start]).sum(axis=(1, 2)) + (
+            grooves[:, end] * WEIGHTS
+        ).sum((1, 2))
         out[at, end][:, HANDS] = grooves[int(np.argmin(unlike)), end][:, HANDS]
     return out.reshape(hits.shape)
 
 
 def with_fill(hits: np.ndarray, takes: Sequence[np.ndarray], measure_steps: np.ndarray) -> np.ndarray:
-    """Return a phrase whose last measure ends as the one of `takes`, other answers to its bass, that fills most there."""
+    """Return a phrase whose last measure ends as the one of `takes`, other answers to its bass, that fills
+    most there."""
     measures, steps = hits.reshape(MEASURES_PER_PHRASE, STEPS_PER_MEASURE, -1), np.asarray(measure_steps)
     end = slice(max(0, steps[-1] - END_STEPS), steps[-1])
     ends = [measures[-1, end], *(take.reshape(measures.shape)[-1, end] for take in takes)]
@@ -93,7 +100,8 @@ def with_fill(hits: np.ndarray, takes: Sequence[np.ndarray], measure_steps: np.n
 
 
 def fill_weight(end: np.ndarray, grooves: np.ndarray) -> float:
-    """Return how much of a fill the end of a measure (S, 12) is: what it adds to the groove (n, S, 12) most like it.
+    """Return how much of a fill the end of a measure (S, 12) is: what it adds to the groove (n, S, 12) most
+    like it.
 
     A snare or crash hit counts 1, a tom 2. 0 for the groove itself and for silence.
     """

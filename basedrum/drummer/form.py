@@ -1,12 +1,13 @@
 """The form of a song, as far as the drummer needs it: where phrases begin.
 
-Phrases of four measures are counted from the first measure, but songs have bars in between: an intro of two, a bar that is
-held. Where the bass comes back after 4, 8 or 16 measures, a stretch that repeats begins and ends with a section, so such
-measures are where phrases would begin; a shorter phrase is put in where that lets enough of them.
+Phrases of four measures are counted from the first measure, but songs have bars in between: an intro of two,
+a bar that is held. Where the bass comes back after 4, 8 or 16 measures, a stretch that repeats begins and
+ends with a section, so such measures are where phrases would begin; a shorter phrase is put in where that
+lets enough of them.
 
-Measured on 1,133 songs in 4/4 with crashes on some of their ones: the share of these ones that begin a phrase is .46 counted
-from the first measure, .51 with the best of the four offsets, .55 with shorter phrases put in (260 held-out songs: .43, .51);
-by chance .25.
+Measured on 1,133 songs in 4/4 with crashes on some of their ones: the share of these ones that begin a phrase
+is .46 counted from the first measure, .51 with the best of the four offsets, .55 with shorter phrases put in
+(260 held-out songs: .43, .51); by chance .25.
 """
 
 from __future__ import annotations
@@ -18,11 +19,16 @@ from basedrum.music.grid import MEASURES_PER_PHRASE
 LAGS = (4, 8, 16)
 ALIKE = 0.6  # Jaccard index of two measures of bass that count as the same
 MOST_EVIDENCE = 2
-COST_OF_SHORT = {1: 5.0, 2: 4.0, 3: 5.0}  # of a phrase of so many measures, in changes between repeating and not
+COST_OF_SHORT = {
+    1: 5.0,
+    2: 4.0,
+    3: 5.0,
+}  # of a phrase of so many measures, in changes between repeating and not
 
 
 def phrase_starts(bass: np.ndarray, begin: int, end: int) -> list[int]:
-    """Return the measures at which phrases of 1 to 4 measures begin, `begin` the first, for the song up to `end`.
+    """Return the measures at which phrases of 1 to 4 measures begin, `begin` the first, for the song up to
+    `end`.
 
     Args:
         bass: (N, 16, 72) bool, the onsets of the bass.
@@ -47,7 +53,8 @@ def phrase_starts(bass: np.ndarray, begin: int, end: int) -> list[int]:
 
 
 def section_borders(bass: np.ndarray) -> np.ndarray:
-    """Return (N,) how often a stretch that is the same 4, 8 or 16 measures later begins or ends with the measure."""
+    """Return (N,) how often a stretch that is the same 4, 8 or 16 measures later begins or ends with the
+    measure."""
     steps = bass.reshape(*bass.shape[:2], -1, 12).any(axis=2).reshape(len(bass), -1)  # pitch classes
     counts, total = np.zeros(len(bass) + max(LAGS)), steps.sum(axis=1)
     for lag in LAGS:

@@ -1,7 +1,7 @@
 """What a drummer remembers of a song: the bass it heard and the drums that were played, phrase after phrase.
 
-Of the next phrase it knows the bass of the one before, and recalls the drums of the one whose bass was most like it
-(`basedrum.models.recall`). So a verse that comes back after a chorus can get its groove back.
+Of the next phrase it knows the bass of the one before, and recalls the drums of the one whose bass was most
+like it (`basedrum.models.recall`). So a verse that comes back after a chorus can get its groove back.
 
 Conventions: n songs are remembered side by side; a song that ends leaves its row, the last rows first.
 """
@@ -18,8 +18,8 @@ from basedrum.music.grid import MEASURES_PER_PHRASE
 
 @dataclass(frozen=True)
 class Recollection:
-    """What comes to mind for n phrases: bass_before (n, 2, 64, 72) bool, recalled (n, 64, 12) bool, likeness (n, 4) float32 of
-    the measures, zeros where nothing is recalled."""
+    """What comes to mind for n phrases: bass_before (n, 2, 64, 72) bool, recalled (n, 64, 12) bool, likeness
+    (n, 4) float32 of the measures, zeros where nothing is recalled."""
 
     bass_before: np.ndarray
     recalled: np.ndarray
@@ -35,13 +35,15 @@ class Memory:
         self.hits: list[np.ndarray] = []
 
     def remember(self, bass: np.ndarray, hits: np.ndarray) -> None:
-        """Add the next phrase of each song: bass (n, 2, 64, 72) as it was heard, drums (n, 64, 12) as they were played."""
+        """Add the next phrase of each song: bass (n, 2, 64, 72) as it was heard, drums (n, 64, 12) as they
+        were played."""
         self.bass_before = np.asarray(bass, bool)
         self.lines.append(bass_line(self.bass_before[:, 0]))
         self.hits.append(np.asarray(hits, bool))
 
     def recollect(self, bass: np.ndarray) -> Recollection:
-        """Return what comes to mind with bass (n, 2, 64, 72); before the first phrase, the bass itself and no drums."""
+        """Return what comes to mind with bass (n, 2, 64, 72); before the first phrase, the bass itself and no
+        drums."""
         bass, size = np.asarray(bass, bool), len(bass)
         if self.bass_before is None:
             return Recollection(bass, *_nothing(size))

@@ -1,8 +1,9 @@
 """A loaded drummer, asked for one phrase at a time (a song) or for many at once (an evaluation).
 
-The dice of a song are thrown once and kept; each phrase gets them mixed with a few fresh ones, and its measures share
-them all. Two phrases with the same bass then get recognisably the same groove, two measures with the same bass often the
-very same one, and the same seed gives the same song whatever is played beside it.
+The dice of a song are thrown once and kept; each phrase gets them mixed with a few fresh ones, and its
+measures share them all. Two phrases with the same bass then get recognisably the same groove, two measures
+with the same bass often the very same one, and the same seed gives the same song whatever is played beside
+it.
 
 Conventions: drums are kit hits, (64, 12) or (n, 64, 12) bool, whatever the family makes inside.
 """
@@ -34,7 +35,8 @@ PHRASES_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a user may ask for: `temperature` (0 the likeliest, 1 as learned), hits per bar, one of the drummer's styles."""
+    """What a user may ask for: `temperature` (0 the likeliest, 1 as learned), hits per bar, one of the
+    drummer's styles."""
 
     temperature: float = 1.0
     density: float | None = None
@@ -43,8 +45,8 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers to n phrases: hits (n, 64, 12) bool; takes (n,), the throw of the song's dice they were played with; scores (n,),
-    how real the ranker finds them (0 without one)."""
+    """Answers to n phrases: hits (n, 64, 12) bool; takes (n,), the throw of the song's dice they were played
+    with; scores (n,), how real the ranker finds them (0 without one)."""
 
     hits: np.ndarray
     takes: np.ndarray
@@ -58,8 +60,9 @@ class PhraseModel:
         name: what it was loaded as.
         lookahead: 0 answers the bass it is given, 1 answers with the drums of the phrase after it.
         styles: the names that may be wished for.
-        answers: how many answers to a phrase it draws one of. Where each hit knows those before it one is enough: drawn of
-            eight, they were no harder to tell from real drummers' and took more than twice as long.
+        answers: how many answers to a phrase it draws one of. Where each hit knows those before it one is
+            enough: drawn of eight, they were no harder to tell from real drummers' and took more than twice
+                as long.
     """
 
     def __init__(
@@ -106,11 +109,15 @@ class PhraseModel:
 
         Args:
             bass: (n, 2, 64, 72) bool; qpm: (n,); measure_steps: (n, 4).
-            previous: (n, 64, 12) bool, the drums before each phrase; None, or a phrase without any hit, is "not given".
-            seed, songs, index: the dice: phrases with the same seed and the same number in `songs` (n,) share the dice of
-                a song (each its own where songs is None); `index` is the place of the phrase in its song.
-            memory: of the songs until then. None: the bass is taken to have been the same before, and nothing is recalled.
-            takes: (n,) which of a song's throws to go on with: what was drawn for its first phrase. None throws anew.
+            previous: (n, 64, 12) bool, the drums before each phrase; None, or a phrase without any hit, is
+                "not given".
+            seed, songs, index: the dice: phrases with the same seed and the same number in `songs` (n,) share
+                the dice of a song (each its own where songs is None); `index` is the place of the phrase in
+                its song.
+            memory: of the songs until then. None: the bass is taken to have been the same before, and nothing
+                is recalled.
+            takes: (n,) which of a song's throws to go on with: what was drawn for its first phrase. None
+                throws anew.
         """
         wishes = self._checked(wishes or Wishes())
         size = len(bass)
@@ -125,7 +132,9 @@ class PhraseModel:
                 at = np.arange(first, min(first + PHRASES_AT_ONCE, size))
                 kept = None if takes is None else np.asarray(takes)[at]
                 told = condition[torch.from_numpy(at)]
-                parts.append(self._draw(told, seed, numbers[at], index, kept, num_answers, wishes.temperature))
+                parts.append(
+                    self._draw(told, seed, numbers[at], index, kept, num_answers, wishes.temperature)
+                )
         hits, kept, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
         return Answers(hits if self.config.plays_kit else kit.fold(hits), kept, scores)
 
@@ -142,9 +151,13 @@ class PhraseModel:
         """Return hits, takes and scores of n phrases: `num_answers` are played, one is drawn."""
         size, where = len(songs), np.arange(len(songs))
         dice = [_Dice(seed, number, index) for number in songs.tolist()]
-        thrown = [d.noise(self, num_answers, None if takes is None else int(takes[i])) for i, d in enumerate(dice)]
+        thrown = [
+            d.noise(self, num_answers, None if takes is None else int(takes[i])) for i, d in enumerate(dice)
+        ]
         noise = Noise.braid(thrown)  # (k n, ...), the first throw of all phrases first
-        uniform = torch.from_numpy(np.stack([d.plan(num_answers) for d in dice], axis=1)).float().flatten(0, 1)
+        uniform = (
+            torch.from_numpy(np.stack([d.plan(num_answers) for d in dice], axis=1)).float().flatten(0, 1)
+        )
         hits = perform(self.generator, self.drummer.planner, condition, noise, uniform, temperature)
         drawn, scores = np.zeros(size, int), np.zeros((num_answers, size))
         if self.drummer.ranker is not None:
@@ -159,10 +172,14 @@ class PhraseModel:
     def _checked(self, wishes: Wishes) -> Wishes:
         if wishes.style is not None and wishes.style not in self.styles:
             if not self.styles:
-                raise ConfigError(f"style {printable(wishes.style)}: this drummer knows no styles, leave --style out")
+                raise ConfigError(
+                    f"style {printable(wishes.style)}: this drummer knows no styles, leave --style out"
+                )
             near = difflib.get_close_matches(wishes.style, self.styles, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
-            raise ConfigError(f"style {printable(wishes.style)}: unknown, {hint}use one of {', '.join(self.styles)}")
+            raise ConfigError(
+                f"style {printable(wishes.style)}: unknown, {hint}use one of {', '.join(self.styles)}"
+            )
         return wishes
 
     def _condition(
@@ -195,8 +212,8 @@ class PhraseModel:
 class SongState:
     """A drummer in the middle of a song: its dice and the wishes it was given.
 
-    `score` is how real its ranker finds what it played, the mean over the phrases; None without a ranker. It compares songs
-    played to the same bass.
+    `score` is how real its ranker finds what it played, the mean over the phrases; None without a ranker. It
+    compares songs played to the same bass.
     """
 
     def __init__(self, model: PhraseModel, seed: int, wishes: Wishes) -> None:
@@ -212,7 +229,8 @@ class SongState:
     def play(
         self, bass: np.ndarray, qpm: float, measure_steps: np.ndarray, previous: np.ndarray | None, index: int
     ) -> np.ndarray:
-        """Return hits (64, 12) bool for bass (2, 64, 72); `previous` (64, 12) or None; `index` counts phrases from 0."""
+        """Return hits (64, 12) bool for bass (2, 64, 72); `previous` (64, 12) or None; `index` counts phrases
+        from 0."""
         before = None if previous is None else previous[None]
         steps = np.asarray(measure_steps)[None]
         answer = self.model.answer(
@@ -243,7 +261,8 @@ def load_phrase_model(name_or_path: str | os.PathLike = "default") -> PhraseMode
 
 @dataclass(frozen=True)
 class _Dice:
-    """The dice of one phrase: they depend on the seed, the song and the place in it alone, not on what is played beside it."""
+    """The dice of one phrase: they depend on the seed, the song and the place in it alone, not on what is
+    played beside it."""
 
     seed: int
     song: int
@@ -279,7 +298,9 @@ def _with_memory(condition: Condition, known: Recollection) -> Condition:
     given = condition.has_previous[:, None]
     likeness = _floats(known.likeness) * given
     return condition.replace(
-        bass_before=_floats(known.bass_before), recalled=_floats(known.recalled) * given[..., None], likeness=likeness
+        bass_before=_floats(known.bass_before),
+        recalled=_floats(known.recalled) * given[..., None],
+        likeness=likeness,
     )
 
 

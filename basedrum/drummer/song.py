@@ -1,15 +1,19 @@
-"""A whole song from a drummer that knows phrases of four measures: where it plays, what it hears, how phrases join.
+"""A whole song from a drummer that knows phrases of four measures: where it plays, what it hears, how phrases
+join.
 
-The song is cut into phrases of four measures from the first measure with sound; each phrase is played knowing the drums
-of the phrase before it. The last phrase, where fewer than four measures are left, is a window over the song's last four
-measures of which only the new ones are kept: it is filled by looking back at real music, never padded with silence.
+The song is cut into phrases of four measures from the first measure with sound; each phrase is played knowing
+the drums of the phrase before it. The last phrase, where fewer than four measures are left, is a window over
+the song's last four
+measures of which only the new ones are kept: it is filled by looking back at real music, never padded with
+    silence.
 
-Where the drummer plays: in every measure in which any pitched part sounds. Where the whole band rests, it rests.
-What it hears: the bass of the measure. Where the bass rests it goes on hearing the last four measures the bass played,
-round and round in step; before the bass has come in (an intro) the first four it will play. So an intro, a break of the
-bass or an outro gets the groove of its neighbourhood, and a note that rings on counts as playing.
-With a lookahead of one phrase, a phrase is answered from the bass of the phrase before it, and the very first phrase,
-which has none before it, from its own.
+Where the drummer plays: in every measure in which any pitched part sounds. Where the whole band rests, it
+rests.
+What it hears: the bass of the measure. Where the bass rests it goes on hearing the last four measures the
+bass played, round and round in step; before the bass has come in (an intro) the first four it will play. So
+an intro, a break of the bass or an outro gets the groove of its neighbourhood, and a note that rings on
+counts as playing. With a lookahead of one phrase, a phrase is answered from the bass of the phrase before it,
+and the very first phrase, which has none before it, from its own.
 
 Conventions: hits are (num_measures * 16, 12) bool over the voices of the kit; a phrase is (64, 12).
 """
@@ -31,15 +35,16 @@ from basedrum.music.rolls import BassRoll, active_steps
 
 
 class PhrasePlayer(Protocol):
-    """A drummer in the middle of a song: it answers one phrase after the other, its noise and settings its own."""
+    """A drummer in the middle of a song: it answers one phrase after the other, its noise and settings its
+    own."""
 
     def play(
         self, bass: np.ndarray, qpm: float, measure_steps: np.ndarray, previous: np.ndarray | None, index: int
     ) -> np.ndarray:
         """Return hits (64, 12) bool for bass (2, 64, 72) bool at qpm quarters per minute.
 
-        measure_steps (4,) are the active steps of each measure; previous (64, 12) bool are the drums of the phrase before
-        (None at the start); index counts the phrases of the song from 0.
+        measure_steps (4,) are the active steps of each measure; previous (64, 12) bool are the drums of the
+        phrase before (None at the start); index counts the phrases of the song from 0.
         """
 
     def remember(self, bass: np.ndarray, hits: np.ndarray) -> None:
@@ -55,18 +60,23 @@ def play_song(
     start_tick: int | None = None,
     starts: Sequence[int] | None = None,
 ) -> np.ndarray:
-    """Return the drums of a whole song as hits (M * 16, 12) bool, none on an inactive step nor at or after `grid.end_tick`.
+    """Return the drums of a whole song as hits (M * 16, 12) bool, none on an inactive step nor at or after
+    `grid.end_tick`.
 
     Args:
         bass: the whole song's bass, M * 16 steps.
         sounding: (M,) bool, whether any pitched part sounds in the measure (see `sounding_measures`).
         lookahead: 0 answers a phrase from its own bass, 1 from the bass of the phrase before.
-        start_tick: where the band begins. If that is a pickup, no hit comes before it and phrases begin with the next bar.
-        starts: measures of 4/4 (see `common_time`) at which phrases begin; None: where the bass says so (see `form`).
+        start_tick: where the band begins. If that is a pickup, no hit comes before it and phrases begin with
+            the next bar.
+        starts: measures of 4/4 (see `common_time`) at which phrases begin; None: where the bass says so (see
+            `form`).
     """
     num_measures = grid.num_measures
     if bass.num_steps != num_measures * STEPS_PER_MEASURE or len(sounding) != num_measures:
-        raise ValueError(f"bass of {bass.num_steps} steps and {len(sounding)} measures do not fit {num_measures} measures")
+        raise ValueError(
+            f"bass of {bass.num_steps} steps and {len(sounding)} measures do not fit {num_measures} measures"
+        )
     sounding = np.asarray(sounding, bool)
     first_bar = first_full_bar(grid, start_tick)
     bars = common_time(grid, first_bar)
@@ -105,27 +115,31 @@ def play_song(
 
 
 class Listening:
-    """What a drummer hears of a song, given its bass (2, N, 16, 72) and the active steps of its measures (N,)."""
+    """What a drummer hears of a song, given its bass (2, N, 16, 72) and the active steps of its measures
+    (N,)."""
 
     def __init__(self, cells: np.ndarray, steps: np.ndarray) -> None:
         self.cells, self.steps = cells, steps
         self.source = heard_measures(cells.any(axis=(0, 2, 3)))
 
     def phrase(self, heard: np.ndarray, window: np.ndarray) -> np.ndarray:
-        """Return (2, 64, 72): the bass of the measures `heard`, on the steps that the measures `window` have."""
+        """Return (2, 64, 72): the bass of the measures `heard`, on the steps that the measures `window`
+        have."""
         active = active_steps(self.steps[window])
         return self.cells[:, self.source[heard]].reshape(2, STEPS_PER_PHRASE, -1) & active[:, None]
 
 
 def phrase_plan(bass_onsets: np.ndarray, sounding: np.ndarray, first: int) -> list[int]:
-    """Return the measures at which phrases begin in a song of which (N,) measures sound, those before `first` its pickup."""
+    """Return the measures at which phrases begin in a song of which (N,) measures sound, those before `first`
+    its pickup."""
     where = np.flatnonzero(sounding)
     where = where[where >= first]
     return phrase_starts(bass_onsets, int(where[0]), int(where[-1]) + 1) if len(where) else []
 
 
 def first_full_bar(grid: Grid, start_tick: int | None) -> int:
-    """Return the bar, from 0, with which phrases begin: the one after a pickup, which begins in the second half of its bar."""
+    """Return the bar, from 0, with which phrases begin: the one after a pickup, which begins in the second
+    half of its bar."""
     if start_tick is None:
         return 0
     measure, _, _ = grid.locate(np.asarray([start_tick]))
@@ -138,9 +152,11 @@ def first_full_bar(grid: Grid, start_tick: int | None) -> int:
 def in_threes(hits: np.ndarray, bass_hits: np.ndarray, grid: Grid) -> np.ndarray:
     """Return hits (M, 16, 12) with ternary beats played in three.
 
-    What falls in the very middle of such a beat moves to its last third, unless the bass (M, 16) plays there too: of real
-    drummers 1 hit in 50 of swung songs lies there, of ours 1 in 14. In compound bars of fewer than four beats (6/8) a closed
-    hat on the first and the last third plays the second as well: real hats sound there in .45 of the beats, ours in .1.
+    What falls in the very middle of such a beat moves to its last third, unless the bass (M, 16) plays there
+    too: of real drummers 1 hit in 50 of swung songs lies there, of ours 1 in 14. In compound bars of fewer
+        than four beats (6/8) a closed
+    hat on the first and the last third plays the second as well: real hats sound there in .45 of the beats,
+        ours in .1.
     """
     hits = hits.copy()
     beats = hits.reshape(len(hits), -1, STEPS_PER_BEAT, NUM_VOICES)
@@ -152,12 +168,15 @@ def in_threes(hits: np.ndarray, bass_hits: np.ndarray, grid: Grid) -> np.ndarray
     return hits
 
 
-def phrase_windows(sounding: np.ndarray, first: int = 0, starts: Sequence[int] = ()) -> list[tuple[np.ndarray, int]]:
-    """Return (window, num_new) per phrase: the four measures played, of which the last num_new (1..4) are kept.
+def phrase_windows(
+    sounding: np.ndarray, first: int = 0, starts: Sequence[int] = ()
+) -> list[tuple[np.ndarray, int]]:
+    """Return (window, num_new) per phrase: the four measures played, of which the last num_new (1..4) are
+    kept.
 
-    The windows cover the song from its first to its last measure with sound; a song shorter than four measures goes round.
-    What sounds before measure `first`, a pickup, comes last, as the end of a phrase that goes on with the first measures.
-    A phrase begins at each of `starts`, and where four measures have passed.
+    The windows cover the song from its first to its last measure with sound; a song shorter than four
+    measures goes round. What sounds before measure `first`, a pickup, comes last, as the end of a phrase that
+    goes on with the first measures. A phrase begins at each of `starts`, and where four measures have passed.
     """
     where = np.flatnonzero(sounding)
     pickup, where = where[where < first][-MEASURES_PER_PHRASE + 1 :], where[where >= first]
@@ -179,12 +198,15 @@ def phrase_windows(sounding: np.ndarray, first: int = 0, starts: Sequence[int] =
 
 
 def heard_measures(bass_plays: np.ndarray) -> np.ndarray:
-    """Return (M,) int: the measure whose bass the drummer hears in each measure, given (M,) bool where the bass sounds."""
+    """Return (M,) int: the measure whose bass the drummer hears in each measure, given (M,) bool where the
+    bass sounds."""
     source = np.arange(len(bass_plays))
     playing = np.flatnonzero(bass_plays)
     if not len(playing):
         return source
-    before = np.searchsorted(playing, source, side="right")  # how many playing measures came before or are this one
+    before = np.searchsorted(
+        playing, source, side="right"
+    )  # how many playing measures came before or are this one
     for measure in np.flatnonzero(~bass_plays):
         known = playing[: before[measure]][-MEASURES_PER_PHRASE:]
         came_in = known[-1] + 1 if len(known) else playing[0]
@@ -194,7 +216,8 @@ def heard_measures(bass_plays: np.ndarray) -> np.ndarray:
 
 
 def sounding_measures(parts: list[Notes], grid: Grid) -> np.ndarray:
-    """Return (M,) bool: the measures in which any note of the parts sounds for half a step or more, or starts."""
+    """Return (M,) bool: the measures in which any note of the parts sounds for half a step or more, or
+    starts."""
     notes = Notes.join(parts)
     first, _, _ = grid.locate(notes.start_ticks)
     until = np.searchsorted(grid.measure_ticks, notes.end_ticks - grid.ticks_per_step / 2, side="left") - 1

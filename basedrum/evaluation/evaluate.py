@@ -1,7 +1,7 @@
 """Drummers x held-out phrases -> report, with real drums and the simple rivals beside them.
 
-The judged songs are never touched by training: the training split is read only to fit the rivals and the matching network
-and to look for copies.
+The judged songs are never touched by training: the training split is read only to fit the rivals and the
+matching network and to look for copies.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ from basedrum.evaluation.playing import Previous, Stage, play_runs, set_stage
 from basedrum.evaluation.report import REAL, Report
 from basedrum.evaluation.trees import HOW_TO_GET, trees_available
 from basedrum.measures import metrics
-from basedrum.measures.baselines import CopiedKick, FixedBeat, NearestBass, PhraseDrummer, PositionMarginals, ShuffledDrums
+from basedrum.measures.baselines import (
+    CopiedKick,
+    FixedBeat,
+    NearestBass,
+    PhraseDrummer,
+    PositionMarginals,
+    ShuffledDrums,
+)
 from basedrum.measures.bootstrap import NOT_MEASURED
 
 MIN_PHRASES = 8
@@ -51,12 +58,13 @@ def evaluate(
         previous: the drums before that a drummer is given: its own, the real ones, or none.
         training_limit: phrases of the training split that rivals and matching network learn from.
         rivals: whether the simple rivals are measured too.
-        earlier: a report of the same phrases and settings, whose drummers (real drums and rivals among them) are taken over
-            as they were measured: only `drummers` are played.
+        earlier: a report of the same phrases and settings, whose drummers (real drums and rivals among them)
+            are taken over as they were measured: only `drummers` are played.
         on_progress: called with the name of what is measured next.
 
     Raises:
-        DataError: too few phrases in the split or in the training split; the earlier report was measured otherwise.
+        DataError: too few phrases in the split or in the training split; the earlier report was measured
+        otherwise.
     """
     effort = effort or (QUICK if quick else FULL)
     tell = on_progress or (lambda _: None)
@@ -64,7 +72,9 @@ def evaluate(
     lookahead = any(getattr(drummer, "lookahead", 0) for drummer in drummers)
     stage = set_stage(dataset, split, limit=limit, per_song=per_song, seed=seed, with_before=lookahead)
     if len(stage) < MIN_PHRASES:
-        raise DataError(f"{printable(dataset.folder)}: only {len(stage)} phrases in split {split!r}, prepare more songs")
+        raise DataError(
+            f"{printable(dataset.folder)}: only {len(stage)} phrases in split {split!r}, prepare more songs"
+        )
     lessons = read_lessons(dataset, training_limit, seed, all_keys=not quick)
     settings = {
         "split": split,
@@ -79,7 +89,9 @@ def evaluate(
     }
     if earlier is not None and earlier.settings != settings:
         otherwise = ", ".join(key for key in settings if earlier.settings.get(key) != settings[key])
-        raise DataError(f"the earlier report was measured otherwise ({otherwise}), measure all drummers again")
+        raise DataError(
+            f"the earlier report was measured otherwise ({otherwise}), measure all drummers again"
+        )
     tell("matching network")
     judges = gather_judges(stage, lessons, seed, effort)
     sources = _large_sources(dataset, stage)
@@ -94,7 +106,9 @@ def evaluate(
     for drummer in [*drummers, *(simple_rivals(lessons) if rivals and earlier is None else [])]:
         name = _fresh_name(drummer.name, figures)
         tell(name)
-        sets = [play_runs(drummer, stage, previous=previous, seed=seed + k) for k in range(effort.sets_of_fakes)]
+        sets = [
+            play_runs(drummer, stage, previous=previous, seed=seed + k) for k in range(effort.sets_of_fakes)
+        ]
         figures[name] = (
             found.listening_figures(sets[0], stage, judges, seed)
             | found.style_figures(sets[0], stage, lessons)

@@ -1,9 +1,10 @@
 """What the evaluation's own networks see: rolls as rows of numbers a step.
 
-They are kept apart from the drummers' own conditioner on purpose: a judge should not share the eyes of the judged.
+They are kept apart from the drummers' own conditioner on purpose: a judge should not share the eyes of the
+judged.
 
-Conventions: bass rows (n, 7, 64) float16: onset, sustain, lowest onset pitch relative to the phrase's median in octaves, up,
-down, same as the note before, tempo; independent of key. Drum rows (n, 12, 64).
+Conventions: bass rows (n, 7, 64) float16: onset, sustain, lowest onset pitch relative to the phrase's median
+in octaves, up, down, same as the note before, tempo; independent of key. Drum rows (n, 12, 64).
 """
 
 from __future__ import annotations

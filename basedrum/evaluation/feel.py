@@ -1,12 +1,15 @@
-"""How well the feel is learned: `python -m basedrum.evaluation.feel GROOVE.zip` prints figures of unheard takes.
+"""How well the feel is learned: `python -m basedrum.evaluation.feel GROOVE.zip` prints figures of unheard
+takes.
 
-Two questions. How near is its best guess to what the drummer did (mean absolute error of velocity and of timing), beside two
-simpler guesses: the mean of the training takes for the voice and its step in the measure, and one mean for all. And does a
-drawn feel stray as drummers do: standard deviations per voice, over all hits, and within takes, around each take's own mean;
-and how far a hit's distance from the best guess is shared by the hits near it.
+Two questions. How near is its best guess to what the drummer did (mean absolute error of velocity and of
+timing), beside two
+simpler guesses: the mean of the training takes for the voice and its step in the measure, and one mean for
+    all. And does a
+drawn feel stray as drummers do: standard deviations per voice, over all hits, and within takes, around each
+take's own mean; and how far a hit's distance from the best guess is shared by the hits near it.
 
-Conventions: velocities as recorded, 1..127; timing around the pulse of the moment, in steps and ms (`corpus.groove`). Drawn
-offsets are taken around their pulse, and at the same hits, as the drummers' are.
+Conventions: velocities as recorded, 1..127; timing around the pulse of the moment, in steps and ms
+(`corpus.groove`). Drawn offsets are taken around their pulse, and at the same hits, as the drummers' are.
 """
 
 from __future__ import annotations
@@ -38,8 +41,8 @@ class Errors:
 
 @dataclass(frozen=True)
 class Spread:
-    """Standard deviations of one voice, drummers' and drawn: over all hits, and within takes; `learned` is that of the
-    takes that were learned from, over all hits."""
+    """Standard deviations of one voice, drummers' and drawn: over all hits, and within takes; `learned` is
+    that of the takes that were learned from, over all hits."""
 
     voice: str
     num_hits: int
@@ -51,7 +54,8 @@ class Spread:
 
 
 def guess_errors(network: FeelNet, learned: Sequence[Take], unheard: Sequence[Take]) -> dict[str, Errors]:
-    """Return the errors on `unheard` takes of each way of guessing; the simple ones are measured on `learned`."""
+    """Return the errors on `unheard` takes of each way of guessing; the simple ones are measured on
+    `learned`."""
     cells, constant = _means(learned)
     errors: dict[str, list] = {}
     for take in unheard:
@@ -67,13 +71,17 @@ def guess_errors(network: FeelNet, learned: Sequence[Take], unheard: Sequence[Ta
             hard = np.abs(velocities - take.velocities)[take.hits]
             late = np.abs(offsets - take.offsets)[counted]
             errors.setdefault(way, []).append((hard, late, late * _ms_per_step(take)))
-    return {way: Errors(*(float(np.concatenate(kind).mean()) for kind in zip(*e, strict=True))) for way, e in errors.items()}
+    return {
+        way: Errors(*(float(np.concatenate(kind).mean()) for kind in zip(*e, strict=True)))
+        for way, e in errors.items()
+    }
 
 
 def spreads(
     network: FeelNet, learned: Sequence[Take], unheard: Sequence[Take], seed: int = 0
 ) -> tuple[list[Spread], list[Spread]]:
-    """Return the spreads of velocity and of timing (steps) of every voice that is hit, over `DRAWS` draws a take."""
+    """Return the spreads of velocity and of timing (steps) of every voice that is hit, over `DRAWS` draws a
+    take."""
     played = [[(take.hits, take.velocities) for take in takes] for takes in (unheard, learned)]
     timed = [[(~np.isnan(take.offsets), take.offsets) for take in takes] for takes in (unheard, learned)]
     drawn: tuple[list, list] = ([], [])
@@ -86,15 +94,20 @@ def spreads(
     return _spreads(*played, drawn[0]), _spreads(*timed, drawn[1])
 
 
-def lasting(network: FeelNet, takes: Sequence[Take], seed: int = 0) -> dict[str, tuple[float, float, float, float]]:
-    """Return correlations of two hits' distances from the best guess: velocity of drummers and drawn, timing of both.
+def lasting(
+    network: FeelNet, takes: Sequence[Take], seed: int = 0
+) -> dict[str, tuple[float, float, float, float]]:
+    """Return correlations of two hits' distances from the best guess: velocity of drummers and drawn, timing
+    of both.
 
     1 would be a drummer who never changes his mind, 0 for all three pairs white noise.
     """
     far = [([], []), ([], [])]  # of velocity and timing: drummers', drawn
     for number, take in enumerate(takes):
         typical = _typical(network, take, take.style)
-        velocities, offsets = draw_feel(take.hits, take.grid, number + seed * len(takes), style=take.style, network=network)
+        velocities, offsets = draw_feel(
+            take.hits, take.grid, number + seed * len(takes), style=take.style, network=network
+        )
         for kind, both in enumerate(((take.velocities, velocities), (take.offsets, offsets))):
             counted = take.hits & ~np.isnan(take.offsets) if kind else take.hits
             for place, values in zip(far[kind], both, strict=True):
@@ -104,13 +117,20 @@ def lasting(network: FeelNet, takes: Sequence[Take], seed: int = 0) -> dict[str,
 
 
 def _shared(takes: list[np.ndarray]) -> dict[str, float]:
-    """Correlations over the pairs of hits of one voice in a row, of one voice a measure apart, of two voices on one step."""
-    pairs: dict[str, list] = {"next hit of the voice": [], "same place, next measure": [], "other voice, same step": []}
+    """Correlations over the pairs of hits of one voice in a row, of one voice a measure apart, of two voices
+    on one step."""
+    pairs: dict[str, list] = {
+        "next hit of the voice": [],
+        "same place, next measure": [],
+        "other voice, same step": [],
+    }
     for far in takes:
         for voice in range(NUM_VOICES):
             own = far[:, voice][~np.isnan(far[:, voice])]
             pairs["next hit of the voice"].append((own[:-1], own[1:]))
-            pairs["same place, next measure"].append((far[:-STEPS_PER_MEASURE, voice], far[STEPS_PER_MEASURE:, voice]))
+            pairs["same place, next measure"].append(
+                (far[:-STEPS_PER_MEASURE, voice], far[STEPS_PER_MEASURE:, voice])
+            )
             for other in range(voice):
                 pairs["other voice, same step"].append((far[:, voice], far[:, other]))
     return {name: _correlation(*map(np.concatenate, zip(*both, strict=True))) for name, both in pairs.items()}
@@ -124,7 +144,9 @@ def _correlation(one: np.ndarray, other: np.ndarray) -> float:
 def _spreads(human: list, learned: list, drawn: list) -> list[Spread]:
     found = []
     for voice, name in enumerate(VOICES):
-        (own, own_take), (theirs, _), (ours, our_take) = (_values(cells, voice) for cells in (human, learned, drawn))
+        (own, own_take), (theirs, _), (ours, our_take) = (
+            _values(cells, voice) for cells in (human, learned, drawn)
+        )
         if len(own) > 1 and len(theirs) > 1:
             within = _within(own, own_take), _within(ours, our_take)
             found.append(Spread(name, len(own), *(float(v.std()) for v in (own, theirs, ours)), *within))
@@ -175,7 +197,11 @@ def _ms_per_step(take: Take) -> float:
     return 15_000 / take.qpm
 
 
-def report(errors: dict[str, Errors], by_kind: tuple[list[Spread], list[Spread]], shared: dict[str, tuple[float, ...]]) -> str:
+def report(
+    errors: dict[str, Errors],
+    by_kind: tuple[list[Spread], list[Spread]],
+    shared: dict[str, tuple[float, ...]],
+) -> str:
     """Return the figures as text."""
     lines = [f"{'mean absolute error':26}velocity   timing, steps   timing, ms"]
     lines += [f"{way:26}{e.velocity:8.2f}{e.steps:16.4f}{e.ms:13.2f}" for way, e in errors.items()]
@@ -186,7 +212,9 @@ def report(errors: dict[str, Errors], by_kind: tuple[list[Spread], list[Spread]]
         ]
         for s in voices:
             over, within = _beside(s.human, s.drawn, digits), _beside(s.human_within, s.drawn_within, digits)
-            lines.append(f"{s.voice:20}{s.num_hits:7}{over}{_beside(s.human, s.learned, digits)[8:]:>17}{'':15}{within}")
+            lines.append(
+                f"{s.voice:20}{s.num_hits:7}{over}{_beside(s.human, s.learned, digits)[8:]:>17}{'':15}{within}"
+            )
     lines += ["", f"{'correlation with':26}velocity: human   drawn   timing: human   drawn"]
     lines += [f"{name:26}{a:15.2f}{b:8.2f}{c:16.2f}{d:8.2f}" for name, (a, b, c, d) in shared.items()]
     return "\n".join(lines)
@@ -202,9 +230,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m basedrum.evaluation.feel", description="Measure the feel on human drummers."
     )
-    parser.add_argument("archive", metavar="GROOVE.zip", help="the Groove MIDI Dataset, the zip of MIDI files")
+    parser.add_argument(
+        "archive", metavar="GROOVE.zip", help="the Groove MIDI Dataset, the zip of MIDI files"
+    )
     parser.add_argument("--feel", metavar="FILE", help="weights to measure (default: those that ship)")
-    parser.add_argument("--split", choices=("test", "validation"), default="test", help="which takes (default: test)")
+    parser.add_argument(
+        "--split", choices=("test", "validation"), default="test", help="which takes (default: test)"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws (default: 0)")
     options = parser.parse_args(arguments)
     network = load_feel(options.feel)
@@ -212,7 +244,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     unheard = [take for take in takes if take.split == options.split]
     learned = [take for take in takes if take.split == "train"]
     errors = guess_errors(network, learned, unheard)
-    print(report(errors, spreads(network, learned, unheard, options.seed), lasting(network, unheard, options.seed)))
+    print(
+        report(
+            errors, spreads(network, learned, unheard, options.seed), lasting(network, unheard, options.seed)
+        )
+    )
 
 
 if __name__ == "__main__":

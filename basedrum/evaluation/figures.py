@@ -1,6 +1,8 @@
-"""The figures of one drummer: what he played, and what he answers when asked again, set against the stage and the judges.
+"""The figures of one drummer: what he played, and what he answers when asked again, set against the stage and
+the judges.
 
-Conventions: a set of answers is hits (n, 64, 12) bool on the n phrases of the stage; figures are measure -> `Estimate`.
+Conventions: a set of answers is hits (n, 64, 12) bool on the n phrases of the stage; figures are measure ->
+`Estimate`.
 """
 
 from __future__ import annotations
@@ -24,14 +26,15 @@ from basedrum.measures.descriptors import phrase_descriptors
 from basedrum.music.grid import STEPS_PER_MEASURE
 
 RECALL_PHRASES = 128
-"""Among fewer phrases of a source the same wrong answers are drawn twice, and chance is well above 1 in 32."""
+"""Among fewer phrases of a source the same wrong answers are drawn twice, and chance is well above 1 in
+32."""
 TREE_FIGURES = ("c2st_trees", "c2st_alone_higher", "c2st_16")
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much work goes into one evaluation: `full` takes 45 seconds of one thread a drummer (and three minutes
-    for the judges and the real drums before the first), `quick` a few seconds."""
+    """How much work goes into one evaluation: `full` takes 45 seconds of one thread a drummer (and three
+    minutes for the judges and the real drums before the first), `quick` a few seconds."""
 
     sets_of_fakes: int = 3
     answers: int = 8
@@ -59,7 +62,8 @@ QUICK = Effort(
 
 @dataclass(frozen=True)
 class View:
-    """One two-sample test: what the judge is shown of a set of answers, (k, ...) rows of the songs (k,); the real rows."""
+    """One two-sample test: what the judge is shown of a set of answers, (k, ...) rows of the songs (k,); the
+    real rows."""
 
     key: str
     show: Callable[[np.ndarray], np.ndarray]
@@ -91,7 +95,12 @@ def gather_judges(stage: Stage, lessons: Lessons, seed: int, effort: Effort) -> 
     matching = []
     for key, without_kick in (("match", False), ("match_without_kick", True))[: 1 + effort.without_kick]:
         network = train_matching(
-            lessons.hits, lessons.bass_rows, lessons.songs, without_kick=without_kick, seed=seed, config=effort.matching
+            lessons.hits,
+            lessons.bass_rows,
+            lessons.songs,
+            without_kick=without_kick,
+            seed=seed,
+            config=effort.matching,
         )
         matching.append((key, network))
     pairs, alike = structure.bass_pairs(stage.bass, stage.place)
@@ -125,12 +134,16 @@ def listening_figures(hits: np.ndarray, stage: Stage, judges: Judges, seed: int)
         "phi_kick": metrics.phi_kick(hits, stage.onsets, stage.songs, stage.measure_steps, seed=seed),
         "lock": song_mean(metrics.lock(hits, stage.onsets), stage.songs, seed),
     }
-    return figures | {key: recall(network, hits, stage, np.arange(len(stage)), seed) for key, network in judges.matching}
+    return figures | {
+        key: recall(network, hits, stage, np.arange(len(stage)), seed) for key, network in judges.matching
+    }
 
 
 def recall(network: MatchingNetwork, hits: np.ndarray, stage: Stage, at: np.ndarray, seed: int) -> Estimate:
     """Return R@1 among the phrases `at`; NaN with fewer than two songs in full measures."""
-    at = at[(stage.measure_steps[at] == STEPS_PER_MEASURE).all(axis=1)]  # a short measure alone would tell the song
+    at = at[
+        (stage.measure_steps[at] == STEPS_PER_MEASURE).all(axis=1)
+    ]  # a short measure alone would tell the song
     with contextlib.suppress(ValueError):
         scores = network.scores(hits[at], stage.bass_rows[at])
         return song_mean(metrics.recall_at_one(scores, stage.songs[at], seed=seed), stage.songs[at], seed)
@@ -140,12 +153,15 @@ def recall(network: MatchingNetwork, hits: np.ndarray, stage: Stage, at: np.ndar
 def source_figures(
     hits: np.ndarray, stage: Stage, judges: Judges, groups: dict[str, np.ndarray], seed: int
 ) -> dict[str, dict[str, Estimate]]:
-    """Return measure -> group -> estimate for groups of phrases (row numbers of the stage), each by itself."""
+    """Return measure -> group -> estimate for groups of phrases (row numbers of the stage), each by
+    itself."""
     found: dict[str, dict[str, Estimate]] = {"lift": {}, "phi_kick": {}, "match": {}, "hits_per_bar": {}}
     for group, at in groups.items():
         songs = stage.songs[at]
         found["lift"][group] = metrics.lift(hits[at], stage.onsets[at], songs, seed=seed)
-        found["phi_kick"][group] = metrics.phi_kick(hits[at], stage.onsets[at], songs, stage.measure_steps[at], seed=seed)
+        found["phi_kick"][group] = metrics.phi_kick(
+            hits[at], stage.onsets[at], songs, stage.measure_steps[at], seed=seed
+        )
         many = len(at) >= RECALL_PHRASES
         found["match"][group] = recall(judges.matching[0][1], hits, stage, at, seed) if many else NOT_MEASURED
         found["hits_per_bar"][group] = song_mean(style.hits_per_bar(hits[at]), songs, seed)
@@ -176,10 +192,14 @@ def style_figures(hits: np.ndarray, stage: Stage, lessons: Lessons) -> dict[str,
 def form_figures(hits: np.ndarray, stage: Stage, judges: Judges, seed: int) -> dict[str, Estimate]:
     seams = {
         "seam": structure.seam_ratio(hits, stage.place, stage.songs, seed=seed),
-        "seam_equal_density": structure.seam_ratio(hits, stage.place, stage.songs, equal_density=True, seed=seed),
+        "seam_equal_density": structure.seam_ratio(
+            hits, stage.place, stage.songs, equal_density=True, seed=seed
+        ),
     }
     sections = structure.section_figures(hits, judges.pairs, judges.alike, stage.songs, seed)
-    fills = structure.form_figures(hits, stage.songs, stage.number, judges.starts_section, stage.measure_steps, seed)
+    fills = structure.form_figures(
+        hits, stage.songs, stage.number, judges.starts_section, stage.measure_steps, seed
+    )
     return seams | sections | fills
 
 
@@ -218,23 +238,35 @@ def two_sample_figures(sets: list[np.ndarray], judges: Judges, seed: int) -> dic
     return _with_higher(found)
 
 
-def real_figures(stage: Stage, lessons: Lessons, judges: Judges, seed: int, effort: Effort) -> dict[str, Estimate]:
-    """Return the figures of the real drums: distances between two halves of their songs, C2ST of real against real."""
+def real_figures(
+    stage: Stage, lessons: Lessons, judges: Judges, seed: int, effort: Effort
+) -> dict[str, Estimate]:
+    """Return the figures of the real drums: distances between two halves of their songs, C2ST of real against
+    real."""
     half = np.isin(stage.songs, np.random.default_rng(seed).permutation(np.unique(stage.songs))[::2])
     figures = listening_figures(stage.real, stage, judges, seed) | style_figures(stage.real, stage, lessons)
     figures |= form_figures(stage.real, stage, judges, seed)
     figures |= distance_figures(stage.real[half], stage.real[~half])
-    with contextlib.suppress(ValueError):  # one song holds more than half of the phrases: no others to compare with
-        figures["seed_distance"] = song_mean(metrics.other_song_distance(stage.real, stage.songs, seed=seed), stage.songs)
+    with contextlib.suppress(
+        ValueError
+    ):  # one song holds more than half of the phrases: no others to compare with
+        figures["seed_distance"] = song_mean(
+            metrics.other_song_distance(stage.real, stage.songs, seed=seed), stage.songs
+        )
     labellings = effort.sets_of_fakes
-    floors = {v.key: real_floor(v.real, v.songs, judge=v.judge, labellings=labellings, seed=seed) for v in judges.views}
+    floors = {
+        v.key: real_floor(v.real, v.songs, judge=v.judge, labellings=labellings, seed=seed)
+        for v in judges.views
+    }
     return figures | _with_higher(floors)
 
 
 def _with_higher(found: dict[str, Estimate]) -> dict[str, Estimate]:
     """Add the higher of the two judges of drums alone, where both were asked."""
     if {"c2st_alone", "c2st_trees"} <= set(found):
-        found["c2st_alone_higher"] = max(found["c2st_alone"], found["c2st_trees"], key=lambda estimate: estimate.value)
+        found["c2st_alone_higher"] = max(
+            found["c2st_alone"], found["c2st_trees"], key=lambda estimate: estimate.value
+        )
     return found
 
 

@@ -1,12 +1,14 @@
-"""Does each knob do what its name says? One figure a knob, measured on bass lines the drummer has never heard.
+"""Does each knob do what its name says? One figure a knob, measured on bass lines the drummer has never
+heard.
 
     python -m basedrum.evaluation.knobs DATA [MODEL] [-o OUT.json]
 
-A knob is turned through its range on the same bass lines with the same dice, the drummer hearing its own drums of the phrase
-before; its figure has to follow. Densities are hits a bar; variety is the Jaccard distance between the answers of four
-seeds; fill activity is what the last two beats of bars 4, 8, ... have that the groove has not (voices but the kick, which
-plays with the bass, and toms and crashes once more); feel is the spread of loudness and time around the answer without
-any; style is how often a small classifier, trained on real drums of the training songs, hears the style that was asked for.
+A knob is turned through its range on the same bass lines with the same dice, the drummer hearing its own
+drums of the phrase before; its figure has to follow. Densities are hits a bar; variety is the Jaccard
+distance between the answers of four seeds; fill activity is what the last two beats of bars 4, 8, ... have
+that the groove has not (voices but the kick, which plays with the bass, and toms and crashes once more); feel
+is the spread of loudness and time around the answer without any; style is how often a small classifier,
+trained on real drums of the training songs, hears the style that was asked for.
 
 Conventions: hits (n, 64, 12) bool, phrases of songs in order; n phrases of a `Stage`.
 """
@@ -44,7 +46,8 @@ LOUD_HITS = (kit.LOW_TOM, kit.MID_TOM, kit.HIGH_TOM, kit.CRASH)
 
 @dataclass(frozen=True)
 class Curve:
-    """What a knob does: its settings, the figure at each (mean over songs), and how surely the figure follows.
+    """What a knob does: its settings, the figure at each (mean over songs), and how surely the figure
+    follows.
 
     Attributes:
         rank: Spearman's rank correlation of setting and mean figure, -1..1; 1 where it rises at every turn.
@@ -63,11 +66,14 @@ class Curve:
 
 @dataclass(frozen=True)
 class StyleFigures:
-    """How a judge of styles hears what the drummer plays when asked for each of `styles`, every one on the same bass lines.
+    """How a judge of styles hears what the drummer plays when asked for each of `styles`, every one on the
+    same bass lines.
 
     Attributes:
-        agreement: share of answers in which it hears the style asked for, the mean over styles; `chance`: 1 / styles.
-        by_style: the same for each style; real: its share of right answers on real drums of unseen songs, by style.
+        agreement: share of answers in which it hears the style asked for, the mean over styles; `chance`: 1 /
+            styles.
+        by_style: the same for each style; real: its share of right answers on real drums of unseen songs, by
+            style.
     """
 
     styles: tuple[str, ...]
@@ -78,7 +84,8 @@ class StyleFigures:
 
 
 def rank_correlation(left: Sequence[float], right: Sequence[float]) -> float:
-    """Return Spearman's rank correlation, -1..1, ties sharing their mean rank; 0 where one side is constant."""
+    """Return Spearman's rank correlation, -1..1, ties sharing their mean rank; 0 where one side is
+    constant."""
     ranks = []
     for values in (np.asarray(left, float), np.asarray(right, float)):
         ranks.append([(values < value).sum() + ((values == value).sum() - 1) / 2 for value in values])
@@ -90,9 +97,9 @@ def rank_correlation(left: Sequence[float], right: Sequence[float]) -> float:
 def fill_activity(hits: np.ndarray, measure_steps: np.ndarray) -> np.ndarray:
     """Return (n, 4) how much the end of each measure of phrases (n, 64, 12) departs from the groove.
 
-    The cells of the last two beats that differ from another measure of the phrase, without the kick, and the toms and crashes
-    it adds to it there once more; the least over the other measures. 0 upwards; 0 on silence and where every bar ends
-    alike. NaN in phrases whose measures differ in length.
+    The cells of the last two beats that differ from another measure of the phrase, without the kick, and the
+    toms and crashes it adds to it there once more; the least over the other measures. 0 upwards; 0 on silence
+    and where every bar ends alike. NaN in phrases whose measures differ in length.
     """
     out = np.full((len(hits), MEASURES_PER_PHRASE), np.nan)
     for i, (phrase, steps) in enumerate(
@@ -109,17 +116,22 @@ def fill_activity(hits: np.ndarray, measure_steps: np.ndarray) -> np.ndarray:
 
 
 def play(model: PhraseModel, stage: Stage, wishes: Wishes, seed: int) -> np.ndarray:
-    """Return hits (n, 64, 12) bool on every phrase of the stage, each song from its first phrase to its last."""
+    """Return hits (n, 64, 12) bool on every phrase of the stage, each song from its first phrase to its
+    last."""
     hits = np.zeros_like(stage.real)
     firsts = np.flatnonzero(stage.place == 0)
     lengths = np.diff(np.append(firsts, len(stage)))
-    firsts = firsts[np.argsort(-lengths, kind="stable")]  # the longest first: songs that end leave a memory's last rows
+    firsts = firsts[
+        np.argsort(-lengths, kind="stable")
+    ]  # the longest first: songs that end leave a memory's last rows
     memory = Memory()
     for place in range(int(lengths.max(initial=0))):
         at = firsts[: int((lengths > place).sum())] + place
         before = hits[at - 1] if place else None
         where = stage.bass[at], stage.qpm[at], stage.measure_steps[at]
-        hits[at] = model.play(*where, before, seed, stage.songs[at], index=place, wishes=wishes, memory=memory)
+        hits[at] = model.play(
+            *where, before, seed, stage.songs[at], index=place, wishes=wishes, memory=memory
+        )
         memory.remember(stage.bass[at], hits[at])
     return _cut(hits, stage)
 
@@ -164,13 +176,21 @@ def temperature_curve(model: PhraseModel, stage: Stage, seed: int = 0) -> Curve:
 
 
 def fills_curves(model: PhraseModel, stage: Stage, seed: int = 0) -> list[Curve]:
-    """Return the fill activity of the last bar of phrases at each setting, and how far it lies above that of the other bars."""
+    """Return the fill activity of the last bar of phrases at each setting, and how far it lies above that of
+    the other bars."""
     activity = {x: fill_activity(play_with_fills(model, stage, x, seed), stage.measure_steps) for x in FILLS}
     real = fill_activity(stage.real, stage.measure_steps)
     above = {x: rows[:, -1] - rows[:, :-1].mean(axis=1) for x, rows in activity.items()}
     goal = real[:, -1] - real[:, :-1].mean(axis=1)
     return [
-        _curve("fills", "fill activity in bars 4, 8, ...", FILLS, stage, lambda x: activity[x][:, -1], real[:, -1]),
+        _curve(
+            "fills",
+            "fill activity in bars 4, 8, ...",
+            FILLS,
+            stage,
+            lambda x: activity[x][:, -1],
+            real[:, -1],
+        ),
         _curve("fills", "the same less that of other bars", FILLS, stage, above.get, goal),
     ]
 
@@ -192,20 +212,30 @@ def humanize_curves(model: PhraseModel, stage: Stage, seed: int = 0) -> list[Cur
     ]
 
 
-def style_figures(model: PhraseModel, dataset: PhraseDataset, stage: Stage, judge: StyleJudge, seed: int = 0) -> StyleFigures:
+def style_figures(
+    model: PhraseModel, dataset: PhraseDataset, stage: Stage, judge: StyleJudge, seed: int = 0
+) -> StyleFigures:
     """Return how often the judge hears what was asked for, among the styles both know."""
     asked = [style for style in judge.styles if style in model.styles]
-    heard = [np.mean(judge.hears(play(model, stage, Wishes(style=s), seed), among=asked) == asked.index(s)) for s in asked]
+    heard = [
+        np.mean(judge.hears(play(model, stage, Wishes(style=s), seed), among=asked) == asked.index(s))
+        for s in asked
+    ]
     real = judge.accuracy(dataset, "valid", among=asked)
     return StyleFigures(
-        tuple(asked), float(np.mean(heard)), 1 / len(asked), tuple(float(h) for h in heard), tuple(real[s] for s in asked)
+        tuple(asked),
+        float(np.mean(heard)),
+        1 / len(asked),
+        tuple(float(h) for h in heard),
+        tuple(real[s] for s in asked),
     )
 
 
 def measure_knobs(
     model: PhraseModel, dataset: PhraseDataset, *, num_phrases: int = 160, seed: int = 0, split: str = "valid"
 ) -> tuple[list[Curve], StyleFigures | None]:
-    """Return a curve for each knob, and the figures of the styles (None where fewer than two can be judged)."""
+    """Return a curve for each knob, and the figures of the styles (None where fewer than two can be
+    judged)."""
     with one_thread():
         stage = set_stage(dataset, split, limit=num_phrases, per_song=4, seed=seed)
         curves = [density_curve(model, stage, seed), temperature_curve(model, stage, seed)]
@@ -221,9 +251,15 @@ def to_text(curves: Sequence[Curve], judged: StyleFigures | None) -> str:
     """Return the figures as a table for people."""
     lines = []
     for curve in curves:
-        lines.append(f"{curve.knob}: {curve.figure}; rank correlation {curve.rank:.2f}, within songs {curve.song_rank:.2f}")
+        lines.append(
+            f"{curve.knob}: {curve.figure}; rank correlation {curve.rank:.2f}, within songs {curve.song_rank:.2f}"
+        )
         goal = "" if np.isnan(curve.real) else f"  (real drums {curve.real:.2f})"
-        lines.append("  " + "  ".join(f"{x:g}: {y:.2f}" for x, y in zip(curve.settings, curve.values, strict=True)) + goal)
+        lines.append(
+            "  "
+            + "  ".join(f"{x:g}: {y:.2f}" for x, y in zip(curve.settings, curve.values, strict=True))
+            + goal
+        )
     if judged is not None:
         lines.append(
             f"style: heard as asked {judged.agreement:.2f} (chance {judged.chance:.2f}); real drums heard right in brackets"

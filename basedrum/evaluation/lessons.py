@@ -1,4 +1,5 @@
-"""What an evaluation learns from the training split: phrases for the rivals and the judges, hashes to find copies."""
+"""What an evaluation learns from the training split: phrases for the rivals and the judges, hashes to find
+copies."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ READ_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class Lessons:
-    """What the training split gives: bass rows (n, R, 64), onsets (n, 64), hits (n, 64, 12), songs (n,) of some phrases,
-    and the hashes of the drums of all of them, 4 bars and 2 bars at a time."""
+    """What the training split gives: bass rows (n, R, 64), onsets (n, 64), hits (n, 64, 12), songs (n,) of
+    some phrases, and the hashes of the drums of all of them, 4 bars and 2 bars at a time."""
 
     bass_rows: np.ndarray
     onsets: np.ndarray
@@ -28,8 +29,11 @@ class Lessons:
     keys_2: np.ndarray
 
 
-def read_lessons(dataset: PhraseDataset, limit: int, seed: int = 0, *, per_song: int = 6, all_keys: bool = True) -> Lessons:
-    """Read up to `limit` training phrases, at most `per_song` of one song; with `all_keys` hash all training drums.
+def read_lessons(
+    dataset: PhraseDataset, limit: int, seed: int = 0, *, per_song: int = 6, all_keys: bool = True
+) -> Lessons:
+    """Read up to `limit` training phrases, at most `per_song` of one song; with `all_keys` hash all training
+    drums.
 
     Raises:
         DataError: the training split is too small.
@@ -43,7 +47,9 @@ def read_lessons(dataset: PhraseDataset, limit: int, seed: int = 0, *, per_song:
     nth = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
     few = rng.permutation(order[by_song][nth < per_song])[:limit]
     if len(np.unique(dataset.index["song"][few])) < 4:
-        raise DataError(f"{printable(dataset.folder)}: fewer than four songs in split 'train', prepare more songs")
+        raise DataError(
+            f"{printable(dataset.folder)}: fewer than four songs in split 'train', prepare more songs"
+        )
     few.sort()
     parts: dict[str, list[np.ndarray]] = {"rows": [], "onsets": [], "hits": []}
     for start in range(0, len(few), READ_AT_ONCE):
@@ -54,7 +60,9 @@ def read_lessons(dataset: PhraseDataset, limit: int, seed: int = 0, *, per_song:
         parts["hits"].append(dataset.kit(rows))
     hits = np.concatenate(parts["hits"])
     searched = np.setdiff1d(train, few) if all_keys else train[:0]
-    chunks = [hits] + [dataset.kit(searched[i : i + READ_AT_ONCE]) for i in range(0, len(searched), READ_AT_ONCE)]
+    chunks = [hits] + [
+        dataset.kit(searched[i : i + READ_AT_ONCE]) for i in range(0, len(searched), READ_AT_ONCE)
+    ]
     return Lessons(
         bass_rows=np.concatenate(parts["rows"]),
         onsets=np.concatenate(parts["onsets"]),

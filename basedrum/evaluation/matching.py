@@ -1,10 +1,13 @@
 """The matching network: do these drums belong to this bass?
 
-Two networks turn bass and drums into unit vectors, trained so that real pairs lie close. The figure is R@1: how often the true
-bass of given drums scores highest among 32. Real pairs are the ceiling a drummer may come near; well above it he copies.
+Two networks turn bass and drums into unit vectors, trained so that real pairs lie close. The figure is R@1:
+how often the true bass of given drums scores highest among 32. Real pairs are the ceiling a drummer may come
+near; well above it he copies.
 
-Conventions: rows of `evaluation.features`; batches of real pairs, basses of the same song never count as wrong answers.
-Source: contrastive learning with a learned temperature, Radford et al. (arXiv 2103.00020); InfoNCE: arXiv 1807.03748.
+Conventions: rows of `evaluation.features`; batches of real pairs, basses of the same song never count as
+wrong answers.
+Source: contrastive learning with a learned temperature, Radford et al. (arXiv 2103.00020); InfoNCE: arXiv
+1807.03748.
 """
 
 from __future__ import annotations
@@ -101,7 +104,8 @@ def train_matching(
     seed: int = 0,
     config: MatchingConfig = MatchingConfig(),
 ) -> MatchingNetwork:
-    """Train on real pairs: hits (n, 64, 12) bool, bass rows (n, 7, 64), songs (n,); keep the step best on songs set aside.
+    """Train on real pairs: hits (n, 64, 12) bool, bass rows (n, 7, 64), songs (n,); keep the step best on
+    songs set aside.
 
     Raises:
         ValueError: fewer than four songs.
@@ -115,7 +119,9 @@ def train_matching(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = MatchingNetwork(config, without_kick)
-        optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        optimizer = torch.optim.AdamW(
+            network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
         best, best_state, worse = -1.0, None, 0
         for step in range(1, config.steps + 1):
             network.train()
@@ -126,7 +132,9 @@ def train_matching(
             loss.backward()
             optimizer.step()
             if step % config.check_every == 0 or step == config.steps:
-                found = recall_at_one(network.scores(hits[valid], bass[valid]), songs[valid], seed=seed).mean()
+                found = recall_at_one(
+                    network.scores(hits[valid], bass[valid]), songs[valid], seed=seed
+                ).mean()
                 if found > best:
                     best, best_state, worse = found, copy.deepcopy(network.state_dict()), 0
                 else:
@@ -138,7 +146,8 @@ def train_matching(
 
 
 def matching_loss(logits: torch.Tensor, songs: torch.Tensor) -> torch.Tensor:
-    """Return InfoNCE in both directions of logits (B, B), pairs on the diagonal: the mean of -log softmax of the true one.
+    """Return InfoNCE in both directions of logits (B, B), pairs on the diagonal: the mean of -log softmax of
+    the true one.
 
     0 upwards, 0 is best, log B for a network that knows nothing. Wrong answers of the same song are left out.
     """

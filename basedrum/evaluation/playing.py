@@ -1,9 +1,12 @@
-"""Lets a drummer play held-out songs the way it is used: phrase after phrase, hearing its own drums of the phrase before.
+"""Lets a drummer play held-out songs the way it is used: phrase after phrase, hearing its own drums of the
+phrase before.
 
-Conventions: a run is a chain of adjoining phrases of one song, one run a song; phrases lie run after run, in order of time.
-All runs are played side by side, the longest first: the k-th call of `play` gets the k-th phrase of every run that has one,
-and a run keeps its row in all of them. A drummer may carry `lookahead` (1: it hears the bass of the phrase before the one it
-answers) and `start_songs(num_songs, seed)`, called before the first phrase, to draw noise that lasts through each song.
+Conventions: a run is a chain of adjoining phrases of one song, one run a song; phrases lie run after run, in
+order of time.
+All runs are played side by side, the longest first: the k-th call of `play` gets the k-th phrase of every run
+that has one, and a run keeps its row in all of them. A drummer may carry `lookahead` (1: it hears the bass of
+the phrase before the one it answers) and `start_songs(num_songs, seed)`, called before the first phrase, to
+draw noise that lasts through each song.
 """
 
 from __future__ import annotations
@@ -30,9 +33,11 @@ class Stage:
     """The n phrases a drummer is judged on.
 
     Attributes:
-        rows: (n,) row numbers in the dataset, run after run; songs, sources: (n,) int; place: (n,) position in the run.
+        rows: (n,) row numbers in the dataset, run after run; songs, sources: (n,) int; place: (n,) position
+            in the run.
         number: (n,) int, which phrase of its song it is, counted from the first that was kept.
-        bass, heard: (n, 2, 64, 72) bool, the bass of the phrase and of the phrase before it (silent where there is none).
+        bass, heard: (n, 2, 64, 72) bool, the bass of the phrase and of the phrase before it (silent where
+            there is none).
         onsets: (n, 64) bool; bass_rows: (n, R, 64) float16, the bass as the judges see it.
         real, before: (n, 64, 12) bool, the real drums and those of the phrase before; has_before: (n,) bool.
         qpm: (n,) float; measure_steps: (n, 4) int.
@@ -57,7 +62,8 @@ class Stage:
         return len(self.rows)
 
     def spans(self, hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return every 16 measures of adjoining phrases (s, 256, 12) of hits (n, 64, 12), and their songs (s,).
+        """Return every 16 measures of adjoining phrases (s, 256, 12) of hits (n, 64, 12), and their songs
+        (s,).
 
         So for anything else of a phrase, (n, k, ...) -> (s, 4 k, ...).
         """
@@ -75,9 +81,11 @@ def choose_runs(
     seed: int = 0,
     with_before: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return (rows, place in the run) of one chain of up to `per_song` adjoining phrases of each song, songs in random order.
+    """Return (rows, place in the run) of one chain of up to `per_song` adjoining phrases of each song, songs
+    in random order.
 
-    The chain starts at random among the starts that give the longest. `with_before` leaves out phrases with none before.
+    The chain starts at random among the starts that give the longest. `with_before` leaves out phrases with
+    none before.
     """
     rng = np.random.default_rng(seed)
     inside = set(rows.tolist())
@@ -146,17 +154,22 @@ def _numbers(index: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return (index["measure"][rows].astype(np.int64) - begins) // MEASURES_PER_PHRASE
 
 
-def play_runs(drummer: PhraseDrummer, stage: Stage, *, previous: Previous = "own", seed: int = 0) -> np.ndarray:
+def play_runs(
+    drummer: PhraseDrummer, stage: Stage, *, previous: Previous = "own", seed: int = 0
+) -> np.ndarray:
     """Return the drummer's hits (n, 64, 12) bool on every phrase, nothing past the end of a short measure.
 
-    previous: the drums before that it is given: its own (nothing before a run's first phrase), the real ones, or none.
+    previous: the drums before that it is given: its own (nothing before a run's first phrase), the real ones,
+        or none.
     """
     if previous == "real":
         hits = np.zeros_like(stage.real)
         for number, which in enumerate((stage.has_before, ~stage.has_before)):
             at = np.flatnonzero(which)
             if len(at):
-                hits[at] = _answer(drummer, stage, at, stage.before[at] if number == 0 else None, _step_seed(seed, number))
+                hits[at] = _answer(
+                    drummer, stage, at, stage.before[at] if number == 0 else None, _step_seed(seed, number)
+                )
         return hits
     firsts = np.flatnonzero(stage.place == 0)
     lengths = np.diff(np.append(firsts, len(stage)))
@@ -176,8 +189,8 @@ def play_variants(
 ) -> dict[str, np.ndarray]:
     """Return the drummer's answers to the phrases `at`, each by itself, with no drums before.
 
-    "answers" (answers, n, 64, 12): one noise each. With the noise of the first: "up 5" and "up 12" (n, 64, 12), the bass
-    transposed by semitones; "late 2", its rhythm shifted by two sixteenths.
+    "answers" (answers, n, 64, 12): one noise each. With the noise of the first: "up 5" and "up 12" (n, 64,
+    12), the bass transposed by semitones; "late 2", its rhythm shifted by two sixteenths.
     """
     heard = _heard(drummer, stage)[at]
     noise = _step_seed(seed, 0)
@@ -205,12 +218,19 @@ def _heard(drummer: PhraseDrummer, stage: Stage) -> np.ndarray:
 
 
 def _answer(
-    drummer: PhraseDrummer, stage: Stage, at: np.ndarray, previous: np.ndarray | None, seed: int, bass: np.ndarray | None = None
+    drummer: PhraseDrummer,
+    stage: Stage,
+    at: np.ndarray,
+    previous: np.ndarray | None,
+    seed: int,
+    bass: np.ndarray | None = None,
 ) -> np.ndarray:
     bass = _heard(drummer, stage)[at] if bass is None else bass
     hits = np.asarray(drummer.play(bass, stage.qpm[at], stage.measure_steps[at], previous, seed), bool)
     if hits.shape != stage.real[at].shape:
-        raise ValueError(f"drummer {drummer.name!r} answered with shape {hits.shape}, expected {stage.real[at].shape}")
+        raise ValueError(
+            f"drummer {drummer.name!r} answered with shape {hits.shape}, expected {stage.real[at].shape}"
+        )
     return mask_inactive(hits, stage.measure_steps[at])
 
 

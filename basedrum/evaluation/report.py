@@ -172,7 +172,9 @@ class Report:
         """
 
         def estimate(row: dict) -> Estimate:
-            return Estimate(*(math.nan if row[key] is None else float(row[key]) for key in ("value", "low", "high")))
+            return Estimate(
+                *(math.nan if row[key] is None else float(row[key]) for key in ("value", "low", "high"))
+            )
 
         def estimates(rows: dict) -> dict:
             return {name: {key: estimate(value) for key, value in row.items()} for name, row in rows.items()}
@@ -184,9 +186,13 @@ class Report:
                 name: {int(shift): math.nan if lock is None else lock for shift, lock in curve.items()}
                 for name, curve in read["shift_curves"].items()
             }
-            return cls(dict(read["settings"]), estimates(read["figures"]), by_source, curves, list(read["notes"]))
+            return cls(
+                dict(read["settings"]), estimates(read["figures"]), by_source, curves, list(read["notes"])
+            )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError("no report of `basedrum evaluate`, or one of an older version: measure again") from error
+            raise DataError(
+                "no report of `basedrum evaluate`, or one of an older version: measure again"
+            ) from error
 
     def to_text(self) -> str:
         """Return the report as blocks of a table, no line over 120 columns."""
@@ -203,22 +209,31 @@ class Report:
                 rows = {name: [row.get(source) for source in part] for name, row in drummers.items()}
                 lines += _table(SOURCE_TITLES.get(measure, measure), part, rows, True)
         shifts = list(next(iter(self.shift_curves.values()), {}))
-        rows = {n: [Estimate(row[s], math.nan, math.nan) for s in shifts] for n, row in self.shift_curves.items()}
+        rows = {
+            n: [Estimate(row[s], math.nan, math.nan) for s in shifts] for n, row in self.shift_curves.items()
+        }
         lines += _table("Lock with the bass moved later by sixteenths", [str(s) for s in shifts], rows, False)
         for note in self.notes:
             lines += ["", *textwrap.wrap(note, LINE_WIDTH, break_on_hyphens=False)]
         return "\n".join(lines) + "\n"
 
     def to_markdown(self) -> str:
-        """Return the figures as Markdown tables, a line a figure, a column a drummer; 95 % intervals in brackets."""
+        """Return the figures as Markdown tables, a line a figure, a column a drummer; 95 % intervals in
+        brackets."""
         names = list(self.figures)
         lines = ["; ".join(f"{key} {value}" for key, value in self.settings.items())]
         for title, measures, with_interval in BLOCKS:
-            rows = [[h, *(_mark(self.figures[n].get(k), with_interval) for n in names)] for k, h in self._known(measures)]
+            rows = [
+                [h, *(_mark(self.figures[n].get(k), with_interval) for n in names)]
+                for k, h in self._known(measures)
+            ]
             lines += _markdown(title, ["figure", *names], rows)
         for measure, drummers in self.by_source.items():
             sources = list(next(iter(drummers.values()), {}))
-            rows = [[source, *(_mark(drummers[name].get(source), True) for name in drummers)] for source in sources]
+            rows = [
+                [source, *(_mark(drummers[name].get(source), True) for name in drummers)]
+                for source in sources
+            ]
             lines += _markdown(SOURCE_TITLES.get(measure, measure), ["source", *drummers], rows)
         for note in self.notes:
             lines += ["", note]
@@ -226,10 +241,13 @@ class Report:
 
     def _known(self, measures: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
         """Return the measures that were asked of any drummer."""
-        return [(key, heading) for key, heading in measures if any(key in row for row in self.figures.values())]
+        return [
+            (key, heading) for key, heading in measures if any(key in row for row in self.figures.values())
+        ]
 
     def plot(self, path: str | os.PathLike) -> None:
-        """Write a picture of the main figures with their intervals, in the format that the ending of `path` names.
+        """Write a picture of the main figures with their intervals, in the format that the ending of `path`
+        names.
 
         Raises:
             BasedrumError: the picture cannot be written.
@@ -253,7 +271,9 @@ class Report:
                     continue
                 colour = "black" if name == REAL else "tab:blue"
                 if not math.isnan(estimate.low):
-                    axes.plot([estimate.low, estimate.high], [height, height], color=colour, linewidth=2, alpha=0.5)
+                    axes.plot(
+                        [estimate.low, estimate.high], [height, height], color=colour, linewidth=2, alpha=0.5
+                    )
                 axes.plot([estimate.value], [height], "o", color=colour)
             real = self.figures.get(REAL, {}).get(key, NOT_MEASURED)
             if not _unknown(real):
@@ -290,7 +310,9 @@ def _mark(estimate: Estimate | None, with_interval: bool) -> str:
     if _unknown(estimate):
         return "" if estimate is None else "-"
     interval = with_interval and not math.isnan(estimate.low)
-    return _number(estimate.value) + (f" [{_number(estimate.low)}, {_number(estimate.high)}]" if interval else "")
+    return _number(estimate.value) + (
+        f" [{_number(estimate.low)}, {_number(estimate.high)}]" if interval else ""
+    )
 
 
 def _markdown(title: str, headings: list[str], rows: list[list[str]]) -> list[str]:
@@ -304,12 +326,22 @@ def _cut(line: str) -> str:
     return line if len(line) <= LINE_WIDTH else line[: LINE_WIDTH - 3] + "..."
 
 
-def _table(title: str, headings: list[str], rows: dict[str, list[Estimate | None]], with_interval: bool) -> list[str]:
+def _table(
+    title: str, headings: list[str], rows: dict[str, list[Estimate | None]], with_interval: bool
+) -> list[str]:
     if not headings or not rows:
         return []
     width = (LINE_WIDTH - NAME_WIDTH) // 5 if with_interval else (LINE_WIDTH - NAME_WIDTH) // 10
-    lines = ["", _cut(title), " " * NAME_WIDTH + "".join(heading[: width - 1].rjust(width) for heading in headings)]
+    lines = [
+        "",
+        _cut(title),
+        " " * NAME_WIDTH + "".join(heading[: width - 1].rjust(width) for heading in headings),
+    ]
     for name, estimates in rows.items():
         shown = name if len(name) < NAME_WIDTH else name[: NAME_WIDTH - 4] + "..."
-        lines.append((shown.ljust(NAME_WIDTH) + "".join(_cell(e, with_interval).rjust(width) for e in estimates)).rstrip())
+        lines.append(
+            (
+                shown.ljust(NAME_WIDTH) + "".join(_cell(e, with_interval).rjust(width) for e in estimates)
+            ).rstrip()
+        )
     return lines

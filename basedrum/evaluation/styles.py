@@ -1,6 +1,7 @@
 """A judge of styles: a small network that hears drums alone and names their style, trained on real drums.
 
-It hears a phrase as the mean bar of its four (how often each voice plays each step) and the hits a bar of each voice.
+It hears a phrase as the mean bar of its four (how often each voice plays each step) and the hits a bar of
+each voice.
 
 Conventions: hits (n, 64, 12) bool; styles by name.
 """
@@ -39,8 +40,11 @@ class StyleJudge:
         columns = [self.styles.index(style) for style in among or self.styles]
         return self.scores(hits)[:, columns].argmax(axis=1)
 
-    def accuracy(self, dataset: PhraseDataset, split: str, among: Sequence[str] | None = None) -> dict[str, float]:
-        """Return how often it is right on a split's phrases of each style, 0..1, each song counting the same; NaN if none."""
+    def accuracy(
+        self, dataset: PhraseDataset, split: str, among: Sequence[str] | None = None
+    ) -> dict[str, float]:
+        """Return how often it is right on a split's phrases of each style, 0..1, each song counting the same;
+        NaN if none."""
         among = list(among or self.styles)
         out = {}
         for place, style in enumerate(among):
@@ -63,8 +67,11 @@ def known_styles(dataset: PhraseDataset, least_songs: int = LEAST_SONGS) -> list
     return [style for style in dataset.styles if num_songs(style) >= least_songs]
 
 
-def train_style_judge(dataset: PhraseDataset, styles: Sequence[str], *, seed: int = 0, steps: int = STEPS) -> StyleJudge:
-    """Train a judge on the training split: every style as often as any other, every song of a style as often as any other."""
+def train_style_judge(
+    dataset: PhraseDataset, styles: Sequence[str], *, seed: int = 0, steps: int = STEPS
+) -> StyleJudge:
+    """Train a judge on the training split: every style as often as any other, every song of a style as often
+    as any other."""
     rng = np.random.default_rng(seed)
     songs = []
     for style in styles:
@@ -73,12 +80,16 @@ def train_style_judge(dataset: PhraseDataset, styles: Sequence[str], *, seed: in
         songs.append([rows[of_song == song] for song in np.unique(of_song)])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = nn.Sequential(nn.Linear(_NUM_ROWS, WIDTH), nn.ReLU(), nn.Dropout(0.3), nn.Linear(WIDTH, len(styles)))
+        network = nn.Sequential(
+            nn.Linear(_NUM_ROWS, WIDTH), nn.ReLU(), nn.Dropout(0.3), nn.Linear(WIDTH, len(styles))
+        )
         optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
         for _ in range(steps):
             labels = rng.integers(len(styles), size=BATCH)
             drawn = [rng.choice(songs[label][rng.integers(len(songs[label]))]) for label in labels]
-            loss = nn.functional.cross_entropy(network(_rows(dataset.kit(np.asarray(drawn)))), torch.from_numpy(labels))
+            loss = nn.functional.cross_entropy(
+                network(_rows(dataset.kit(np.asarray(drawn)))), torch.from_numpy(labels)
+            )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -91,7 +102,9 @@ _NUM_ROWS = STEPS_PER_MEASURE * kit.NUM_VOICES + kit.NUM_VOICES
 def _rows(hits: np.ndarray) -> torch.Tensor:
     """Return (n, 204) float: the mean bar, and the hits a bar of each voice, as roots."""
     bars = hits.reshape(-1, MEASURES_PER_PHRASE, STEPS_PER_MEASURE, kit.NUM_VOICES).mean(axis=1)
-    return torch.from_numpy(np.concatenate([bars.reshape(len(bars), -1), np.sqrt(bars.sum(axis=1))], axis=1)).float()
+    return torch.from_numpy(
+        np.concatenate([bars.reshape(len(bars), -1), np.sqrt(bars.sum(axis=1))], axis=1)
+    ).float()
 
 
 def _rows_of(dataset: PhraseDataset, split: str, style: str) -> np.ndarray:

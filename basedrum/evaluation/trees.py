@@ -1,7 +1,7 @@
 """A judge of descriptors: gradient-boosted trees, for the two-sample test of drums alone and of 16 bars.
 
-Where the conv net of `twosample` looks at the hits themselves, the trees are told what a phrase or a span is like.
-They are scikit-learn's, which is an extra of its own: without it these figures are not measured.
+Where the conv net of `twosample` looks at the hits themselves, the trees are told what a phrase or a span is
+like. They are scikit-learn's, which is an extra of its own: without it these figures are not measured.
 
 Conventions: descriptors (n, D) float32, NaN where one does not exist.
 Source: Friedman, Greedy function approximation: a gradient boosting machine (2001).

@@ -1,10 +1,11 @@
 """Can it be told from real drummers? The classifier two-sample test.
 
-A fresh judge, a small network or trees, learns to tell real drums from a drummer's on the songs of one half, and scores those
-of the other; then the halves change places. The figure is the area under the ROC curve (AUC): .5 = cannot be told apart,
-1 = always.
+A fresh judge, a small network or trees, learns to tell real drums from a drummer's on the songs of one half,
+and scores those of the other; then the halves change places. The figure is the area under the ROC curve
+(AUC): .5 = cannot be told apart, 1 = always.
 
-Conventions: rows (n, ...) of what the judge looks at; the AUC is the chance that a real phrase scores above a generated one.
+Conventions: rows (n, ...) of what the judge looks at; the AUC is the chance that a real phrase scores above a
+generated one.
 Source: Lopez-Paz and Oquab, Revisiting classifier two-sample tests (arXiv 1610.06545).
 """
 
@@ -27,10 +28,11 @@ SCORED_AT_ONCE = 512
 
 @dataclass(frozen=True)
 class TwoSampleConfig:
-    """How the classifier is trained; the defaults take about 10 seconds of one thread, whatever the number of phrases.
+    """How the classifier is trained; the defaults take about 10 seconds of one thread, whatever the number of
+    phrases.
 
-    Longer training and deeper networks told no more (2,836 phrases of 496 songs: 1,000 steps .701, two more layers .700, these
-    defaults .710 for real drums of another song).
+    Longer training and deeper networks told no more (2,836 phrases of 496 songs: 1,000 steps .701, two more
+    layers .700, these defaults .710 for real drums of another song).
     """
 
     width: int = 48
@@ -40,7 +42,8 @@ class TwoSampleConfig:
     weight_decay: float = 0.05
     dropout: float = 0.3
     compares_measures: bool = False
-    """Whether it is also shown how much neighbouring measures differ: a stronger judge, which hears repetition at once."""
+    """Whether it is also shown how much neighbouring measures differ: a stronger judge, which hears
+    repetition at once."""
 
 
 class Classifier(nn.Module):
@@ -80,12 +83,18 @@ def wins(real: np.ndarray, fake: np.ndarray) -> np.ndarray:
 
 
 def auc(real: np.ndarray, fake: np.ndarray) -> float:
-    """Return the mean of `wins`: the chance that a real phrase scores above a fake one. 0..1; NaN without scores."""
-    return float(wins(np.asarray(real, float), np.asarray(fake, float)).mean()) if len(real) and len(fake) else float("nan")
+    """Return the mean of `wins`: the chance that a real phrase scores above a fake one. 0..1; NaN without
+    scores."""
+    return (
+        float(wins(np.asarray(real, float), np.asarray(fake, float)).mean())
+        if len(real) and len(fake)
+        else float("nan")
+    )
 
 
 Judge = Callable[[np.ndarray, np.ndarray, int], Callable[[np.ndarray], np.ndarray]]
-"""(real, fake, seed) -> a function that gives rows their scores, high for real; `network_judge`, `trees.trees_judge`."""
+"""(real, fake, seed) -> a function that gives rows their scores, high for real; `network_judge`,
+`trees.trees_judge`."""
 
 
 def network_judge(config: TwoSampleConfig = TwoSampleConfig()) -> Judge:
@@ -108,10 +117,11 @@ def two_sample(
     judge: Judge,
     seed: int = 0,
 ) -> Estimate:
-    """Return the AUC of real rows (n, ...) against fake rows (m, ...), cross-fitted over two halves of the songs.
+    """Return the AUC of real rows (n, ...) against fake rows (m, ...), cross-fitted over two halves of the
+    songs.
 
-    .5..1 (a little below .5 by chance); .5 is best. The interval resamples the songs that are judged, not the training of the
-    judge. NaN with fewer than four songs. Silence is told at once: 1.
+    .5..1 (a little below .5 by chance); .5 is best. The interval resamples the songs that are judged, not the
+    training of the judge. NaN with fewer than four songs. Silence is told at once: 1.
     """
     names = np.unique(np.concatenate([real_songs, fake_songs]))
     if len(names) < 4:
@@ -145,17 +155,20 @@ def real_floor(
     labellings: int = 3,
     seed: int = 0,
 ) -> Estimate:
-    """Return the AUC of real drums against real drums, songs called fake by tossing a coin: what .5 looks like here.
+    """Return the AUC of real drums against real drums, songs called fake by tossing a coin: what .5 looks
+    like here.
 
-    The mean of several labellings, and the mean of their intervals. Exactly one half of the songs must not be called fake: what
-    one fold then has too much of, the other lacks, and the AUC comes out below .5.
+    The mean of several labellings, and the mean of their intervals. Exactly one half of the songs must not be
+    called fake: what one fold then has too much of, the other lacks, and the AUC comes out below .5.
     """
     estimates = []
     for number in range(labellings):
         names = np.unique(songs)
         coin = np.random.default_rng([seed, number]).random(len(names)) < 0.5
         fake = np.isin(songs, names[coin])
-        estimates.append(two_sample(rows[~fake], rows[fake], songs[~fake], songs[fake], judge=judge, seed=seed + number))
+        estimates.append(
+            two_sample(rows[~fake], rows[fake], songs[~fake], songs[fake], judge=judge, seed=seed + number)
+        )
     known = [(e.value, e.low, e.high) for e in estimates if not np.isnan(e.value)]
     return Estimate(*np.mean(known, axis=0).tolist()) if known else NOT_MEASURED
 
@@ -167,10 +180,16 @@ def _train(real: np.ndarray, fake: np.ndarray, seed: int, config: TwoSampleConfi
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Classifier(real.shape[1], config)
-        optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2 * config.learning_rate, total_steps=config.steps)
+        optimizer = torch.optim.AdamW(
+            network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, 2 * config.learning_rate, total_steps=config.steps
+        )
         for _ in range(config.steps):
-            rows = np.concatenate([real[rng.integers(0, len(real), half)], fake[rng.integers(0, len(fake), half)]])
+            rows = np.concatenate(
+                [real[rng.integers(0, len(real), half)], fake[rng.integers(0, len(fake), half)]]
+            )
             loss = functional.binary_cross_entropy_with_logits(network(as_tensor(rows)), target)
             optimizer.zero_grad()
             loss.backward()

@@ -1,7 +1,7 @@
 """The simple drummers an honest evaluation must beat; none of them learns more than counts.
 
-Each has a `name` and `play(bass, qpm, measure_steps, previous, seed) -> hits`, the protocol of every drummer in the
-evaluation. Answers end with the measure: nothing is played past the end of a short one.
+Each has a `name` and `play(bass, qpm, measure_steps, previous, seed) -> hits`, the protocol of every drummer
+in the evaluation. Answers end with the measure: nothing is played past the end of a short one.
 
 Conventions: bass (n, 2, 64, 72) bool, onset and sustain; measure_steps (n, 4) int; hits (n, 64, 12) bool.
 """
@@ -27,9 +27,15 @@ class PhraseDrummer(Protocol):
     name: str
 
     def play(
-        self, bass: np.ndarray, qpm: np.ndarray, measure_steps: np.ndarray, previous: np.ndarray | None, seed: int
+        self,
+        bass: np.ndarray,
+        qpm: np.ndarray,
+        measure_steps: np.ndarray,
+        previous: np.ndarray | None,
+        seed: int,
     ) -> np.ndarray:
-        """Return hits (n, 64, 12) bool; qpm (n,) quarters a minute, previous (n, 64, 12) bool the drums before, or None."""
+        """Return hits (n, 64, 12) bool; qpm (n,) quarters a minute, previous (n, 64, 12) bool the drums
+        before, or None."""
 
 
 def bass_onsets(bass: np.ndarray) -> np.ndarray:
@@ -44,7 +50,8 @@ def _on_steps(steps: range | list[int]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class FixedBeat:
-    """The rock beat that keyboards start with: kick on 1 and 3, snare on 2 and 4, eighths on the closed hat."""
+    """The rock beat that keyboards start with: kick on 1 and 3, snare on 2 and 4, eighths on the closed
+    hat."""
 
     name: ClassVar[str] = "fixed beat"
 
@@ -91,7 +98,8 @@ class PositionMarginals:
 
 
 class NearestBass:
-    """The real drums of a training phrase whose bass has the nearest rhythm (Hamming distance of the onsets)."""
+    """The real drums of a training phrase whose bass has the nearest rhythm (Hamming distance of the
+    onsets)."""
 
     name = "nearest bass"
 
@@ -118,7 +126,9 @@ class NearestBass:
         picks = []
         for start in range(0, len(onsets), size):
             chunk = onsets[start : start + size].astype(np.float32)
-            distances = num_notes - 2 * (chunk @ self.onsets.T)  # the query's own notes add the same to a whole row
+            distances = num_notes - 2 * (
+                chunk @ self.onsets.T
+            )  # the query's own notes add the same to a whole row
             limit = np.partition(distances, last, axis=1)[:, last]
             rows, columns = np.nonzero(distances <= limit[:, None])
             order = np.lexsort((rng.random(len(rows)), rows))
@@ -143,4 +153,6 @@ class ShuffledDrums:
     name: ClassVar[str] = "another song's drums"
 
     def play(self, bass, qpm, measure_steps, previous, seed) -> np.ndarray:
-        return mask_inactive(self.hits[np.random.default_rng(seed).integers(0, len(self.hits), len(bass))], measure_steps)
+        return mask_inactive(
+            self.hits[np.random.default_rng(seed).integers(0, len(self.hits), len(bass))], measure_steps
+        )

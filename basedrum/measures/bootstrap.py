@@ -2,8 +2,10 @@
 
 Phrases of one song resemble each other, so resampling phrases would claim too much; songs are drawn instead.
 
-Conventions: values are one number a phrase, (n,) float; songs are one integer a phrase, (n,); intervals cover 95 %.
-Source: the ordinary percentile bootstrap over clusters (Efron and Tibshirani, An Introduction to the Bootstrap, 1993).
+Conventions: values are one number a phrase, (n,) float; songs are one integer a phrase, (n,); intervals cover
+95 %.
+Source: the ordinary percentile bootstrap over clusters (Efron and Tibshirani, An Introduction to the
+Bootstrap, 1993).
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ NOT_MEASURED = Estimate(float("nan"), float("nan"), float("nan"))
 
 
 def song_weights(num_songs: int, seed: int = 0, resamples: int = RESAMPLES) -> np.ndarray:
-    """Return (resamples, num_songs): how often each song is drawn when that many songs are drawn with replacement."""
+    """Return (resamples, num_songs): how often each song is drawn when that many songs are drawn with
+    replacement."""
     rng = np.random.default_rng(seed)
     return rng.multinomial(num_songs, np.full(num_songs, 1 / num_songs), size=resamples).astype(np.float64)
 
@@ -46,7 +49,8 @@ def sums_by_song(values: np.ndarray, songs: np.ndarray) -> np.ndarray:
 
 
 def song_ratio(numerator: np.ndarray, denominator: np.ndarray, songs: np.ndarray, seed: int = 0) -> Estimate:
-    """Return sum(numerator) / sum(denominator) with its interval over songs; NaN where the denominators are all 0."""
+    """Return sum(numerator) / sum(denominator) with its interval over songs; NaN where the denominators are
+    all 0."""
     top, bottom = sums_by_song(numerator, songs), sums_by_song(denominator, songs)
     if len(bottom) == 0 or bottom.sum() == 0:
         return NOT_MEASURED
@@ -60,13 +64,16 @@ def song_ratio(numerator: np.ndarray, denominator: np.ndarray, songs: np.ndarray
 def song_mean(values: np.ndarray, songs: np.ndarray, seed: int = 0) -> Estimate:
     """Return the mean over phrases with its interval over songs; phrases whose value is NaN are left out."""
     known = ~np.isnan(np.asarray(values, np.float64))
-    return song_ratio(np.asarray(values, np.float64)[known], np.ones(int(known.sum())), np.asarray(songs)[known], seed)
+    return song_ratio(
+        np.asarray(values, np.float64)[known], np.ones(int(known.sum())), np.asarray(songs)[known], seed
+    )
 
 
 def cross_song_permutation(songs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return (n,) a random permutation that gives every phrase a phrase of another song.
 
-    The songs are laid in a row in random order, phrases shuffled inside, and the row is turned by at least the longest song.
+    The songs are laid in a row in random order, phrases shuffled inside, and the row is turned by at least
+    the longest song.
 
     Raises:
         ValueError: one song holds more than half of the phrases, so there is no such permutation.

@@ -1,10 +1,12 @@
-"""Does the drummer listen? Measures of drums against the bass they answer, and of how much the noise and the bass move them.
+"""Does the drummer listen? Measures of drums against the bass they answer, and of how much the noise and the
+bass move them.
 
-Each measure is a pure function; those of one number a phrase return (n,), to be averaged by `bootstrap.song_mean`.
+Each measure is a pure function; those of one number a phrase return (n,), to be averaged by
+`bootstrap.song_mean`.
 
-Conventions: hits (n, 64, 12) bool over sixteenth steps and the voices of `music.kit`; bass (n, 64) bool, True where a bass
-note starts; songs (n,) int; measure_steps (n, 4) int, the active steps of each measure (None: all 16). Steps past the end of
-a short measure are expected to be empty in hits and bass (`mask_inactive`).
+Conventions: hits (n, 64, 12) bool over sixteenth steps and the voices of `music.kit`; bass (n, 64) bool, True
+where a bass note starts; songs (n,) int; measure_steps (n, 4) int, the active steps of each measure (None:
+all 16). Steps past the end of a short measure are expected to be empty in hits and bass (`mask_inactive`).
 Source: lock, lift and shift curve are this project's own; the Jaccard index is |A and B| / |A or B|.
 """
 
@@ -37,14 +39,16 @@ def active(measure_steps: np.ndarray) -> np.ndarray:
 
 
 def mask_inactive(hits: np.ndarray, measure_steps: np.ndarray) -> np.ndarray:
-    """Return the hits with those past the end of short measures removed, as writing them into the song does."""
+    """Return the hits with those past the end of short measures removed, as writing them into the song
+    does."""
     return hits & active(measure_steps)[..., None]
 
 
 def lock(hits: np.ndarray, bass: np.ndarray) -> np.ndarray:
     """Return (n,) F1 = 2 |K and B| / (|K| + |B|) of kick and bass onsets.
 
-    0..1. Higher is not better: real drummers have .53, four-on-the-floor .60, copying the bass 1. 0 where either is silent.
+    0..1. Higher is not better: real drummers have .53, four-on-the-floor .60, copying the bass 1. 0 where
+    either is silent.
     """
     kick = hits[..., kit.KICK]
     both = np.logical_and(kick, bass).sum(axis=-1)
@@ -52,8 +56,11 @@ def lock(hits: np.ndarray, bass: np.ndarray) -> np.ndarray:
     return 2 * both / np.maximum(total, 1)
 
 
-def lift_values(hits: np.ndarray, bass: np.ndarray, songs: np.ndarray, *, draws: int = LIFT_DRAWS, seed: int = 0) -> np.ndarray:
-    """Return (n,) lock minus the mean lock with the bass of other songs, over `draws` permutations across songs.
+def lift_values(
+    hits: np.ndarray, bass: np.ndarray, songs: np.ndarray, *, draws: int = LIFT_DRAWS, seed: int = 0
+) -> np.ndarray:
+    """Return (n,) lock minus the mean lock with the bass of other songs, over `draws` permutations across
+    songs.
 
     Raises:
         ValueError: one song holds more than half of the phrases.
@@ -65,11 +72,14 @@ def lift_values(hits: np.ndarray, bass: np.ndarray, songs: np.ndarray, *, draws:
     return lock(hits, bass) - shuffled / draws
 
 
-def lift(hits: np.ndarray, bass: np.ndarray, songs: np.ndarray, *, draws: int = LIFT_DRAWS, seed: int = 0) -> Estimate:
-    """Return lift = mean F1(K_i, B_i) - mean F1(K_i, B_pi(i)), pi a permutation across songs; interval by song.
+def lift(
+    hits: np.ndarray, bass: np.ndarray, songs: np.ndarray, *, draws: int = LIFT_DRAWS, seed: int = 0
+) -> Estimate:
+    """Return lift = mean F1(K_i, B_i) - mean F1(K_i, B_pi(i)), pi a permutation across songs; interval by
+    song.
 
-    -1..1. 0 for any drummer deaf to the bass and on silence; the nearer to real drummers (.12 to .14) the better, more is
-    copying. NaN where one song holds more than half of the phrases.
+    -1..1. 0 for any drummer deaf to the bass and on silence; the nearer to real drummers (.12 to .14) the
+    better, more is copying. NaN where one song holds more than half of the phrases.
     """
     try:
         values = lift_values(hits, bass, songs, draws=draws, seed=seed)
@@ -79,21 +89,37 @@ def lift(hits: np.ndarray, bass: np.ndarray, songs: np.ndarray, *, draws: int = 
 
 
 def lift_by_group(
-    hits: np.ndarray, bass: np.ndarray, songs: np.ndarray, groups: np.ndarray, *, draws: int = LIFT_DRAWS, seed: int = 0
+    hits: np.ndarray,
+    bass: np.ndarray,
+    songs: np.ndarray,
+    groups: np.ndarray,
+    *,
+    draws: int = LIFT_DRAWS,
+    seed: int = 0,
 ) -> dict:
-    """Return the lift inside each group (a source, a style), permuting only inside it: the group's own habits cancel."""
+    """Return the lift inside each group (a source, a style), permuting only inside it: the group's own habits
+    cancel."""
     picks = {group: np.flatnonzero(groups == group) for group in np.unique(groups)}
     return {g: lift(hits[i], bass[i], songs[i], draws=draws, seed=seed) for g, i in picks.items()}
 
 
 def shift_curve(
-    hits: np.ndarray, bass: np.ndarray, measure_steps: np.ndarray | None = None, shifts: Sequence[int] = SHIFTS
+    hits: np.ndarray,
+    bass: np.ndarray,
+    measure_steps: np.ndarray | None = None,
+    shifts: Sequence[int] = SHIFTS,
 ) -> dict[int, float]:
-    """Return the mean lock with the bass rolled later by each number of sixteenths, over the phrases of full measures.
+    """Return the mean lock with the bass rolled later by each number of sixteenths, over the phrases of full
+    measures.
 
-    0..1 each. Real drummers: .53 at 0, .08 at 1: a drummer one step late shows its peak elsewhere. 0 on silence.
+    0..1 each. Real drummers: .53 at 0, .08 at 1: a drummer one step late shows its peak elsewhere. 0 on
+    silence.
     """
-    full = np.ones(len(hits), bool) if measure_steps is None else (np.asarray(measure_steps) == STEPS_PER_MEASURE).all(axis=1)
+    full = (
+        np.ones(len(hits), bool)
+        if measure_steps is None
+        else (np.asarray(measure_steps) == STEPS_PER_MEASURE).all(axis=1)
+    )
     if not full.any():
         return {shift: float("nan") for shift in shifts}
     return {shift: float(lock(hits[full], np.roll(bass[full], shift, axis=1)).mean()) for shift in shifts}
@@ -108,17 +134,26 @@ def _without_position(onsets: np.ndarray, exists: np.ndarray) -> np.ndarray:
 
 
 def phi_kick(
-    hits: np.ndarray, bass: np.ndarray, songs: np.ndarray, measure_steps: np.ndarray | None = None, *, seed: int = 0
+    hits: np.ndarray,
+    bass: np.ndarray,
+    songs: np.ndarray,
+    measure_steps: np.ndarray | None = None,
+    *,
+    seed: int = 0,
 ) -> Estimate:
-    """Return the correlation of kick and bass onset over all cells, after removing the mean of each of the 16 positions.
+    """Return the correlation of kick and bass onset over all cells, after removing the mean of each of the 16
+    positions.
 
-    -1..1. 0 for any drummer deaf to the bass, 1 for a copy, .28 for real drummers: nearer to them is better. On silence, and
+    -1..1. 0 for any drummer deaf to the bass, 1 for a copy, .28 for real drummers: nearer to them is better.
+    On silence, and
     where every kick falls on a fixed position, the correlation does not exist: 0.
     """
     exists = np.ones(bass.shape, bool) if measure_steps is None else active(measure_steps)
     kick = _without_position(hits[..., kit.KICK] & exists, exists)
     line = _without_position(bass & exists, exists)
-    sums = sums_by_song(np.stack([kick * line, kick * kick, line * line], axis=-1).sum(axis=1), songs)  # (songs, 3)
+    sums = sums_by_song(
+        np.stack([kick * line, kick * kick, line * line], axis=-1).sum(axis=1), songs
+    )  # (songs, 3)
     if not len(sums):
         return NOT_MEASURED
     drawn = np.concatenate([sums.sum(axis=0, keepdims=True), song_weights(len(sums), seed) @ sums])
@@ -131,8 +166,8 @@ def phi_kick(
 def jaccard(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return (...) the Jaccard index of two sets of hits (..., 64, 12): hits in both / hits in either.
 
-    0..1. 1 = the same drums, also where both are silent. The listening tests: 1 is wanted when the bass is transposed and the
-    noise kept, a low value when the rhythm of the bass is shifted.
+    0..1. 1 = the same drums, also where both are silent. The listening tests: 1 is wanted when the bass is
+    transposed and the noise kept, a low value when the rhythm of the bass is shifted.
     """
     both = np.logical_and(left, right).sum(axis=(-2, -1))
     either = np.logical_or(left, right).sum(axis=(-2, -1))
@@ -142,7 +177,8 @@ def jaccard(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 def seed_distance(answers: np.ndarray) -> np.ndarray:
     """Return (n,) the mean Jaccard distance over all pairs of R answers (R, n, 64, 12) to one bass.
 
-    0..1. 0 = the noise is ignored (also on silence); real drums of different songs lie .83 apart, of one song .42.
+    0..1. 0 = the noise is ignored (also on silence); real drums of different songs lie .83 apart, of one song
+    .42.
 
     Raises:
         ValueError: fewer than two answers.
@@ -154,20 +190,24 @@ def seed_distance(answers: np.ndarray) -> np.ndarray:
 
 
 def other_song_distance(hits: np.ndarray, songs: np.ndarray, *, draws: int = 4, seed: int = 0) -> np.ndarray:
-    """Return (n,) the mean Jaccard distance of each phrase's drums to drums of other songs: 0..1, real .83, 0 on silence.
+    """Return (n,) the mean Jaccard distance of each phrase's drums to drums of other songs: 0..1, real .83, 0
+    on silence.
 
     Raises:
         ValueError: one song holds more than half of the phrases.
     """
     rng = np.random.default_rng(seed)
-    return np.mean([1 - jaccard(hits, hits[cross_song_permutation(songs, rng)]) for _ in range(draws)], axis=0)
+    return np.mean(
+        [1 - jaccard(hits, hits[cross_song_permutation(songs, rng)]) for _ in range(draws)], axis=0
+    )
 
 
 def variety(answers: np.ndarray, real: np.ndarray, songs: np.ndarray, *, seed: int = 0) -> float:
     """Return mean seed distance / mean distance between the real drums (n, 64, 12) of different songs.
 
-    0 upwards. 0 = the noise is ignored (also on silence), 1 = two answers to one bass differ as much as two songs do; real
-    drums of one song lie at about .5. NaN where the real drums do not differ or one song holds more than half of them.
+    0 upwards. 0 = the noise is ignored (also on silence), 1 = two answers to one bass differ as much as two
+    songs do; real drums of one song lie at about .5. NaN where the real drums do not differ or one song holds
+    more than half of them.
     """
     try:
         scale = float(other_song_distance(real, songs, seed=seed).mean())
@@ -176,11 +216,14 @@ def variety(answers: np.ndarray, real: np.ndarray, songs: np.ndarray, *, seed: i
     return float(seed_distance(answers).mean()) / scale if scale > 0 else float("nan")
 
 
-def recall_at_one(scores: np.ndarray, songs: np.ndarray, *, num_choices: int = 32, draws: int = 8, seed: int = 0) -> np.ndarray:
-    """Return (n,) how often the true bass scores highest among `num_choices`, the others drawn from other songs.
+def recall_at_one(
+    scores: np.ndarray, songs: np.ndarray, *, num_choices: int = 32, draws: int = 8, seed: int = 0
+) -> np.ndarray:
+    """Return (n,) how often the true bass scores highest among `num_choices`, the others drawn from other
+    songs.
 
-    `scores` (n, n): the match of drums i with bass j. 0..1; chance is 1 / num_choices, also on silence (a tie counts its
-    share); nearer to real drummers is better.
+    `scores` (n, n): the match of drums i with bass j. 0..1; chance is 1 / num_choices, also on silence (a tie
+    counts its share); nearer to real drummers is better.
 
     Raises:
         ValueError: fewer than two songs.

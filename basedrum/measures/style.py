@@ -1,11 +1,16 @@
-"""Does it sound like drums? Measures of drums by themselves: density, repetition, patterns, memory, distance to real drums.
+"""Does it sound like drums? Measures of drums by themselves: density, repetition, patterns, memory, distance
+to real drums.
 
-Conventions: hits (n, 64, 12) bool over sixteenth steps and the voices of `music.kit`, a phrase of 4 measures of 16 steps;
-a bar here is such a measure. Functions of one number a phrase return (n,), NaN where it does not exist, to be averaged by
-`bootstrap.song_mean`. Steps past the end of a short measure are expected to be empty.
-Source: EB, DP: Dong et al., MuseGAN (arXiv 1709.06298); GS, GC: Wu and Yang (arXiv 2008.01307); Jensen-Shannon: Lin 1991;
-syncopation: Longuet-Higgins and Lee 1984; evenness: first Fourier coefficient of the cycle (Milne et al. 2015);
-Frechet: Heusel et al. (arXiv 1706.08500). The formulas are written from the papers and checked by counted cases.
+Conventions: hits (n, 64, 12) bool over sixteenth steps and the voices of `music.kit`, a phrase of 4 measures
+of 16 steps; a bar here is such a measure. Functions of one number a phrase return (n,), NaN where it does not
+exist, to be averaged by `bootstrap.song_mean`. Steps past the end of a short measure are expected to be
+empty.
+Source: EB, DP: Dong et al., MuseGAN (arXiv 1709.06298); GS, GC: Wu and Yang (arXiv 2008.01307);
+Jensen-Shannon: Lin 1991;
+syncopation: Longuet-Higgins and Lee 1984; evenness: first Fourier coefficient of the cycle (Milne et al.
+    2015);
+Frechet: Heusel et al. (arXiv 1706.08500). The formulas are written from the papers and checked by counted
+cases.
 """
 
 from __future__ import annotations
@@ -25,7 +30,9 @@ BANDS = (
     (kit.CLOSED_HAT, kit.PEDAL_HAT, kit.OPEN_HAT, kit.CRASH, kit.RIDE, kit.PERCUSSION),
 )
 """Low, middle and high voices, as the rhythm descriptors gather them."""
-METRICAL_WEIGHTS = np.tile([0, -4, -3, -4, -2, -4, -3, -4, -1, -4, -3, -4, -2, -4, -3, -4], MEASURES_PER_PHRASE)
+METRICAL_WEIGHTS = np.tile(
+    [0, -4, -3, -4, -2, -4, -3, -4, -1, -4, -3, -4, -2, -4, -3, -4], MEASURES_PER_PHRASE
+)
 
 
 def bars_of(hits: np.ndarray) -> np.ndarray:
@@ -34,7 +41,8 @@ def bars_of(hits: np.ndarray) -> np.ndarray:
 
 
 def empty_bars(hits: np.ndarray) -> np.ndarray:
-    """Return (n,) EB: the share of bars with no hit. 0..1, real .025, nearer to it is better; 1 on silence."""
+    """Return (n,) EB: the share of bars with no hit. 0..1, real .025, nearer to it is better; 1 on
+    silence."""
     return 1.0 - bars_of(hits).any(axis=(2, 3)).mean(axis=1)
 
 
@@ -54,13 +62,16 @@ def density_error(hits: np.ndarray, real: np.ndarray) -> float:
     0 upwards, 0 is best, 1 on silence. A surplus of one voice does not make good for the lack of another.
     """
     wanted = voice_density(real)
-    return float(np.abs(voice_density(hits) - wanted).sum() / wanted.sum()) if wanted.sum() > 0 else float("nan")
+    return (
+        float(np.abs(voice_density(hits) - wanted).sum() / wanted.sum()) if wanted.sum() > 0 else float("nan")
+    )
 
 
 def drum_pattern(hits: np.ndarray, mask: np.ndarray = EIGHTH_MASK) -> np.ndarray:
     """Return (n,) DP: sum of mask over the hits / number of hits; `mask` (16,) weighs the steps of a bar.
 
-    0..1. Real .84 with the eighth mask, .60 with the beat mask (say which); nearer to it is better. NaN on silence.
+    0..1. Real .84 with the eighth mask, .60 with the beat mask (say which); nearer to it is better. NaN on
+    silence.
     """
     by_step = bars_of(hits).sum(axis=(1, 3))
     total = by_step.sum(axis=1)
@@ -68,12 +79,14 @@ def drum_pattern(hits: np.ndarray, mask: np.ndarray = EIGHTH_MASK) -> np.ndarray
 
 
 def _bar_difference(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return Hamming distance / Q of bars (..., 16, 12): Q = 16 steps, a step counts as struck whatever the voice."""
+    """Return Hamming distance / Q of bars (..., 16, 12): Q = 16 steps, a step counts as struck whatever the
+    voice."""
     return (left.any(axis=-1) != right.any(axis=-1)).mean(axis=-1)
 
 
 def groove_similarity(hits: np.ndarray) -> np.ndarray:
-    """Return (n,) GS: the mean over all pairs of bars of 1 - Hamming / Q of the struck steps, all voices as one, Q = 16.
+    """Return (n,) GS: the mean over all pairs of bars of 1 - Hamming / Q of the struck steps, all voices as
+    one, Q = 16.
 
     0..1, real .91 to .93, nearer to it is better; 1 on silence and for one bar repeated.
     """
@@ -83,7 +96,8 @@ def groove_similarity(hits: np.ndarray) -> np.ndarray:
 
 
 def groove_consistency(hits: np.ndarray) -> np.ndarray:
-    """Return (n,) GC: as `groove_similarity`, over neighbouring bars only. 0..1, real .92 to .93; 1 on silence."""
+    """Return (n,) GC: as `groove_similarity`, over neighbouring bars only. 0..1, real .92 to .93; 1 on
+    silence."""
     bars = bars_of(hits)
     return 1 - _bar_difference(bars[:, 1:], bars[:, :-1]).mean(axis=1)
 
@@ -112,14 +126,18 @@ def self_similarity(spans: np.ndarray, lags: tuple[int, ...] = LAGS) -> np.ndarr
         both = (left & right).sum(axis=(2, 3))
         either = (left | right).sum(axis=(2, 3))
         known = (either > 0).sum(axis=1)
-        rows.append(np.where(known > 0, (both / np.maximum(either, 1)).sum(axis=1) / np.maximum(known, 1), np.nan))
+        rows.append(
+            np.where(known > 0, (both / np.maximum(either, 1)).sum(axis=1) / np.maximum(known, 1), np.nan)
+        )
     return np.stack(rows, axis=1)
 
 
 def jensen_shannon(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return (...) the Jensen-Shannon distance of histograms (..., K): the square root of the divergence in bits.
+    """Return (...) the Jensen-Shannon distance of histograms (..., K): the square root of the divergence in
+    bits.
 
-    0..1; 0 for the same distribution, 1 for distributions without overlap, and where just one of them is empty.
+    0..1; 0 for the same distribution, 1 for distributions without overlap, and where just one of them is
+    empty.
     """
     left, right = np.asarray(left, np.float64), np.asarray(right, np.float64)
     totals = [h.sum(axis=-1, keepdims=True) for h in (left, right)]
@@ -140,7 +158,8 @@ def voice_distance(hits: np.ndarray, real: np.ndarray) -> float:
 
 
 def position_distance(hits: np.ndarray, real: np.ndarray) -> float:
-    """Return the Jensen-Shannon distance of each voice's step profile (16), averaged by the voices' share of real hits.
+    """Return the Jensen-Shannon distance of each voice's step profile (16), averaged by the voices' share of
+    real hits.
 
     0..1, 0 is best, 1 on silence.
     """
@@ -160,7 +179,8 @@ def _mixed(words: np.ndarray) -> np.ndarray:
 
 
 def phrase_keys(hits: np.ndarray, num_measures: int = MEASURES_PER_PHRASE) -> np.ndarray:
-    """Return (n, windows) uint64: a hash of the hits of every window of `num_measures` bars of a phrase; 0 for a silent one.
+    """Return (n, windows) uint64: a hash of the hits of every window of `num_measures` bars of a phrase; 0
+    for a silent one.
 
     Two different windows share a hash with a probability of about 2 ** -64.
     """
@@ -178,11 +198,14 @@ def phrase_keys(hits: np.ndarray, num_measures: int = MEASURES_PER_PHRASE) -> np
     return np.where(audible, keys, np.uint64(0))
 
 
-def memory(hits: np.ndarray, training_keys: np.ndarray, num_measures: int = MEASURES_PER_PHRASE) -> np.ndarray:
-    """Return (n,) the share of a phrase's windows of `num_measures` bars found verbatim in the training songs.
+def memory(
+    hits: np.ndarray, training_keys: np.ndarray, num_measures: int = MEASURES_PER_PHRASE
+) -> np.ndarray:
+    """Return (n,) the share of a phrase's windows of `num_measures` bars found verbatim in the training
+    songs.
 
-    `training_keys`: every value of `phrase_keys(training hits, num_measures)`, any shape. 0..1, no more than real held-out
-    drums have (.07 at 4 bars) is wanted. Silent windows are left out; NaN on silence.
+    `training_keys`: every value of `phrase_keys(training hits, num_measures)`, any shape. 0..1, no more than
+    real held-out drums have (.07 at 4 bars) is wanted. Silent windows are left out; NaN on silence.
     """
     keys = phrase_keys(hits, num_measures)
     found = np.isin(keys, np.unique(training_keys)) & (keys != 0)
@@ -191,10 +214,12 @@ def memory(hits: np.ndarray, training_keys: np.ndarray, num_measures: int = MEAS
 
 
 def syncopation(onsets: np.ndarray) -> np.ndarray:
-    """Return (n,) the syncopation of onsets (n, 64) a bar: how much stronger the strongest rest after an onset is than it.
+    """Return (n,) the syncopation of onsets (n, 64) a bar: how much stronger the strongest rest after an
+    onset is than it.
 
-    Weights 0, -1, -2, -3, -4 for bar, half, beat, eighth and sixteenth; an onset counts max(0, weight of the strongest step
-    between it and the next onset - its own weight), around the cycle. 0 upwards; 0 on silence and for onsets on the beat.
+    Weights 0, -1, -2, -3, -4 for bar, half, beat, eighth and sixteenth; an onset counts max(0, weight of the
+    strongest step between it and the next onset - its own weight), around the cycle. 0 upwards; 0 on silence
+    and for onsets on the beat.
     """
     strongest = np.full(len(onsets), -9)
     total = np.zeros(len(onsets))
@@ -208,7 +233,8 @@ def syncopation(onsets: np.ndarray) -> np.ndarray:
 
 
 def evenness(onsets: np.ndarray) -> np.ndarray:
-    """Return (n,) |sum over the K onsets of exp(2 pi i (t_k / 64 - k / K))| / K: 0..1, 1 when evenly spaced, 0 on silence."""
+    """Return (n,) |sum over the K onsets of exp(2 pi i (t_k / 64 - k / K))| / K: 0..1, 1 when evenly spaced,
+    0 on silence."""
     count = onsets.sum(axis=1)
     rank = np.cumsum(onsets, axis=1) - 1
     phase = np.arange(onsets.shape[1]) / onsets.shape[1] - rank / np.maximum(count, 1)[:, None]
@@ -216,7 +242,8 @@ def evenness(onsets: np.ndarray) -> np.ndarray:
 
 
 def rhythm_descriptors(hits: np.ndarray) -> np.ndarray:
-    """Return (n, 9): onsets a bar, syncopation and evenness of the low, the middle and the high voices; zeros on silence."""
+    """Return (n, 9): onsets a bar, syncopation and evenness of the low, the middle and the high voices; zeros
+    on silence."""
     columns = []
     for band in BANDS:
         onsets = hits[..., list(band)].any(axis=-1)
@@ -239,4 +266,8 @@ def frechet(hits: np.ndarray, real: np.ndarray) -> float:
     values, vectors = np.linalg.eigh(covariances[1])
     root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
     cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ covariances[0] @ root), 0)).sum()
-    return float(((left.mean(axis=0) - right.mean(axis=0)) ** 2).sum() + sum(np.trace(c) for c in covariances) - 2 * cross)
+    return float(
+        ((left.mean(axis=0) - right.mean(axis=0)) ** 2).sum()
+        + sum(np.trace(c) for c in covariances)
+        - 2 * cross
+    )

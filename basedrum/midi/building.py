@@ -1,7 +1,7 @@
 """Building MIDI files of our own from notes: the practice book, the samples and the tests.
 
-Conventions: format 1; the first track holds tempo and time signatures, one track follows for each part. Pitched parts take
-channels 1..9 and 11..16 in turn, drums channel 10. Same parts, same bytes.
+Conventions: format 1; the first track holds tempo and time signatures, one track follows for each part.
+Pitched parts take channels 1..9 and 11..16 in turn, drums channel 10. Same parts, same bytes.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def rows(notes: Notes) -> Iterator[tuple[int, int, int, int]]:
 
 
 def separate(notes: Notes) -> Notes:
-    """Return the notes so that MIDI can say them: no two of one pitch overlap, each lasts at least a tick, velocity 1..127.
+    """Return the notes so that MIDI can say them: no two of one pitch overlap, each lasts at least a tick,
+    velocity 1..127.
 
     A note is cut where the next of its pitch starts; of two that start together the louder stays.
     """

@@ -1,10 +1,11 @@
-"""A small walker of Standard MIDI File events, and its inverse. The writer uses it, so that what basedrum does not
-understand (lyrics, controllers, system exclusive, unknown meta events) goes through untouched.
+"""A small walker of Standard MIDI File events, and its inverse. The writer uses it, so that what basedrum
+does not understand (lyrics, controllers, system exclusive, unknown meta events) goes through untouched.
 
-Conventions: an event is (tick, bytes): tick absolute from the start of its track; bytes as in the file but with the
-status byte always written out (no running status) and without the delta time. Meta: `FF type length data`. System
-exclusive: `F0 length data` or `F7 length data`. The end-of-track meta event closes each track and is kept, since it has a
-tick of its own.
+Conventions: an event is (tick, bytes): tick absolute from the start of its track; bytes as in the file but
+with the status byte always written out (no running status) and without the delta time. Meta: `FF type length
+data`. System
+exclusive: `F0 length data` or `F7 length data`. The end-of-track meta event closes each track and is kept,
+since it has a tick of its own.
 
 Source: the Standard MIDI Files 1.0 specification (RP-001).
 """
@@ -48,7 +49,8 @@ class EventFile:
 def read_events(data: bytes) -> EventFile:
     """Walk the events of a file whose chunks are in order (see `reading.gate`).
 
-    A track that cannot be read to its end is kept up to the event that is broken; that is a complaint, not an error.
+    A track that cannot be read to its end is kept up to the event that is broken; that is a complaint, not an
+    error.
 
     Raises:
         MidiError: there is no header, or there are more than a million events. (Without the file's name.)

@@ -1,9 +1,10 @@
 """The gate: what of a file's bytes may reach a MIDI library at all.
 
-Kinder where it is safe: bytes behind the last track, a track that breaks off or a wrong count of tracks are mended and make a
-complaint; what cannot be a song is refused.
+Kinder where it is safe: bytes behind the last track, a track that breaks off or a wrong count of tracks are
+mended and make a complaint; what cannot be a song is refused.
 
-Limits: measured on 553 awkward files; symusic 0.6 came through all of them behind such a gate, other libraries hang on 1 MB.
+Limits: measured on 553 awkward files; symusic 0.6 came through all of them behind such a gate, other
+libraries hang on 1 MB.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _ALL_BUT_PROGRAM_CHANGES = bytes(byte for byte in range(256) if byte >> 4 != 0xC
 
 
 def read_bytes(path: str | os.PathLike) -> bytes:
-    """Return the bytes of a regular file of at most 8 MB; devices, pipes and folders are never opened for long.
+    """Return the bytes of a regular file of at most 8 MB; devices, pipes and folders are never opened for
+    long.
 
     Raises:
         MidiError: it cannot be read, is not a regular file, or is too large.
@@ -41,7 +43,9 @@ def read_bytes(path: str | os.PathLike) -> bytes:
         raise MidiError(f"{shown}: is a folder, name a MIDI file (.mid)") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise MidiError(f"{shown}: cannot be read: {printable(reason)}, check the name of the file") from error
+        raise MidiError(
+            f"{shown}: cannot be read: {printable(reason)}, check the name of the file"
+        ) from error
     if len(data) > MAX_BYTES:
         raise MidiError(f"{shown}: is larger than {MAX_BYTES // 2**20} MB, give a MIDI file of one song")
     return data
@@ -52,7 +56,8 @@ def gate(data: bytes) -> tuple[bytes, tuple[str, ...]]:
 
     Its events are walked only where there may be too many of them, so this takes microseconds.
 
-    The bytes are `data` itself for a sound file; otherwise the header and the track chunks alone, with true lengths.
+    The bytes are `data` itself for a sound file; otherwise the header and the track chunks alone, with true
+    lengths.
 
     Raises:
         MidiError: no MIDI file, format 2, SMPTE time, too large, too many tracks or events, no tracks.
@@ -84,7 +89,9 @@ def gate(data: bytes) -> tuple[bytes, tuple[str, ...]]:
         kind = data[at : at + 4]
         if at + 8 + size > len(data):
             if kind == b"MTrk" or not chunks:
-                complaints.append("the last track breaks off" if kind == b"MTrk" else "there is no track at the start")
+                complaints.append(
+                    "the last track breaks off" if kind == b"MTrk" else "there is no track at the start"
+                )
             else:
                 complaints.append("bytes that are no track follow the last track, left out")
             is_sound = False
@@ -125,12 +132,15 @@ def _unwrap(data: bytes) -> bytes:
 
 
 def _check_events(data: bytes) -> None:
-    """Refuse what would take symusic or us gigabytes: each program of a channel becomes a part of 5 KB in symusic."""
+    """Refuse what would take symusic or us gigabytes: each program of a channel becomes a part of 5 KB in
+    symusic."""
     if len(data) <= 3 * MAX_PROGRAM_CHANGES:  # with its delta time each takes three bytes
         return
     if len(data.translate(None, _ALL_BUT_PROGRAM_CHANGES)) > MAX_PROGRAM_CHANGES:
         tracks = events.read_events(data).tracks
         if sum(message[0] >> 4 == 0xC for track in tracks for _, message in track) > MAX_PROGRAM_CHANGES:
-            raise MidiError(f"has more than {MAX_PROGRAM_CHANGES} program changes, give a MIDI file of one song")
+            raise MidiError(
+                f"has more than {MAX_PROGRAM_CHANGES} program changes, give a MIDI file of one song"
+            )
     elif len(data) > 2 * events.MAX_EVENTS:  # an event takes two bytes at least
         events.read_events(data)

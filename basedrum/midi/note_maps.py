@@ -1,13 +1,16 @@
-"""Note maps: on which MIDI note each voice of the kit is written, for General MIDI and for drum plug-ins that differ from it.
+"""Note maps: on which MIDI note each voice of the kit is written, for General MIDI and for drum plug-ins that
+differ from it.
 
-Conventions: a map is twelve notes 0..127 in the order of `music.kit.VOICES`. Inside basedrum drums are on General MIDI's
-pitches; `to_kit` takes notes out to a plug-in's, `from_kit` back. A user's own map is a TOML or JSON file of voice = note,
-`"closed hat" = 42` or `closed_hat = 42`; voices it does not name stay on General MIDI's note.
+Conventions: a map is twelve notes 0..127 in the order of `music.kit.VOICES`. Inside basedrum drums are on
+General MIDI's pitches; `to_kit` takes notes out to a plug-in's, `from_kit` back. A user's own map is a TOML
+or JSON file of voice = note, `"closed hat" = 42` or `closed_hat = 42`; voices it does not name stay on
+General MIDI's note.
 
 Source: the makers' layouts as published in the tables `AD2`, `EZD3`, `SD3` and `SSD5 to MuseScore.xml` of
-github.com/nyoro-wrl/MIDI-Drum-Remapper; for Addictive Drums 2 they agree with XLN Audio's "Addictive Drums 2 Keymap" of
-2021-06-02. Compared with the independent `drums/*.txt` of github.com/insomnimus/drum-mapper: the same notes, but for the
-rides of SD3 and SSD5 (there the shank, here the tip) and the percussion of SD3 and SSD5, which it leaves out. SD3's standard
+github.com/nyoro-wrl/MIDI-Drum-Remapper; for Addictive Drums 2 they agree with XLN Audio's "Addictive Drums 2
+Keymap" of 2021-06-02. Compared with the independent `drums/*.txt` of github.com/insomnimus/drum-mapper: the
+same notes, but for the rides of SD3 and SSD5 (there the shank, here the tip) and the percussion of SD3 and
+SSD5, which it leaves out. SD3's standard
 kits hold none: that voice goes to the tip of the tight hat. None was tried in the plug-ins themselves.
 """
 
@@ -58,16 +61,22 @@ def read_kit(name_or_path: str | os.PathLike) -> KitMap:
     if path.suffix.lower() not in (".toml", ".json"):
         near = difflib.get_close_matches(name.lower(), KITS, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
-        raise ConfigError(f"kit {printable(name)}: unknown, {hint}use one of {', '.join(KITS)}, or a .toml or .json file")
+        raise ConfigError(
+            f"kit {printable(name)}: unknown, {hint}use one of {', '.join(KITS)}, or a .toml or .json file"
+        )
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{printable(path)}: cannot be read: {error.strerror}, check the name of the kit") from error
+        raise ConfigError(
+            f"{printable(path)}: cannot be read: {error.strerror}, check the name of the kit"
+        ) from error
     try:
         text = data.decode("utf-8")
         table = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{printable(path)}: is not valid: {printable(error)}, write rows of voice = note") from error
+        raise ConfigError(
+            f"{printable(path)}: is not valid: {printable(error)}, write rows of voice = note"
+        ) from error
     return _checked(table, printable(path))
 
 
@@ -82,7 +91,9 @@ def _checked(table: object, where: str) -> KitMap:
             hint = f"did you mean {near[0]}? " if near else ""
             raise ConfigError(f"{where}: voice {printable(name)}: unknown, {hint}use {', '.join(kit.VOICES)}")
         if isinstance(note, bool) or not isinstance(note, int) or not 0 <= note <= 127:
-            raise ConfigError(f"{where}: {voice} = {printable(note)}: is no MIDI note, give a whole number from 0 to 127")
+            raise ConfigError(
+                f"{where}: {voice} = {printable(note)}: is no MIDI note, give a whole number from 0 to 127"
+            )
         notes[kit.VOICES.index(voice)] = note
     return tuple(notes)
 

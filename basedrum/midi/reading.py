@@ -1,11 +1,11 @@
 """Reading MIDI files from anywhere: through the gate, then symusic, then our own MidiSong.
 
-The stages stand on their own for those who read many files: `gate` looks at the chunks, `parse_score` lets symusic read the
-events, `parse_song` does both and makes the MidiSong.
+The stages stand on their own for those who read many files: `gate` looks at the chunks, `parse_score` lets
+symusic read the events, `parse_song` does both and makes the MidiSong.
 
 Conventions: ticks are the file's own; symusic splits a track chunk by channel and program, and so do we.
-Limits: any piano roll can be made to ask for gigabytes by 70 bytes, so beats, bars and notes are counted before anything is
-laid on a grid.
+Limits: any piano roll can be made to ask for gigabytes by 70 bytes, so beats, bars and notes are counted
+before anything is laid on a grid.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def read_song(path: str | os.PathLike) -> MidiSong:
     """Read a MIDI file; what had to be mended is logged as a warning.
 
     Raises:
-        MidiError: there is no such file, it is no MIDI file, it is too large or too damaged, or it has no notes.
+        MidiError: there is no such file, it is no MIDI file, it is too large or too damaged, or it has no
+        notes.
     """
     song = parse_song(read_bytes(path), Path(path).name)
     for complaint in song.complaints:
@@ -78,8 +79,8 @@ def parse_song(data: bytes, name: str = "") -> MidiSong:
 def parse_score(data: bytes) -> tuple[symusic.core.ScoreTick, bytes, tuple[str, ...]]:
     """Let symusic read bytes that passed the gate: return its score, the bytes it read, and complaints.
 
-    What symusic refuses, or is known to misread, is mended by our own walker first, which keeps each track up to its
-    first broken event.
+    What symusic refuses, or is known to misread, is mended by our own walker first, which keeps each track up
+    to its first broken event.
 
     Raises:
         MidiError: it cannot be read even so. (Without the file's name.)
@@ -90,13 +91,17 @@ def parse_score(data: bytes) -> tuple[symusic.core.ScoreTick, bytes, tuple[str, 
         except Exception:
             logger.debug("symusic refuses the file, our own walker tries", exc_info=True)
     file = events.read_events(data)
-    if file.complaints:  # a packet in a damaged track is noise, over which the readers of our file would stumble
+    if (
+        file.complaints
+    ):  # a packet in a damaged track is noise, over which the readers of our file would stumble
         tracks = tuple(tuple(event for event in track if event[1][0] != 0xF7) for track in file.tracks)
         file = replace(file, tracks=tracks)
     mended = events.to_bytes(file)
     plain = [tuple(e for e in track if e[1][0] not in (0xF0, 0xF7)) for track in file.tracks]
     try:
-        score = symusic.Score.from_midi(events.to_bytes(events.EventFile(file.format, file.division, tuple(plain))))
+        score = symusic.Score.from_midi(
+            events.to_bytes(events.EventFile(file.format, file.division, tuple(plain)))
+        )
     except Exception as error:
         raise MidiError("is too damaged to read, save it again from the program it came from") from error
     return score, mended, file.complaints
@@ -114,13 +119,16 @@ def track_names(data: bytes) -> dict[str, str]:
             size, start = events.read_number(data, at + 2)
             raw = data[start : start + min(size, 1000)]
             is_japanese = any(0x81 <= byte <= 0x84 for byte in raw)
-            names[raw.decode("utf-8", "replace")] = raw.decode("cp932" if is_japanese else "latin-1", "replace")
+            names[raw.decode("utf-8", "replace")] = raw.decode(
+                "cp932" if is_japanese else "latin-1", "replace"
+            )
         at = data.find(b"\xff\x03", at + 2)
     return names
 
 
 def _may_hold_escapes(data: bytes) -> bool:
-    """Say whether there may be F7 events (escapes, packets of a system exclusive), whose time symusic 0.6 misreads.
+    """Say whether there may be F7 events (escapes, packets of a system exclusive), whose time symusic 0.6
+    misreads.
 
     A sound file without them has an F7 only where a system exclusive ends, or inside a delta time.
     """
@@ -135,13 +143,16 @@ def _may_hold_escapes(data: bytes) -> bool:
             size, start = events.read_number(data, at + 1)
             end = start + size
             is_packet = size > 0 and (0xF0 <= data[start] < 0xFF or data[end - 1] == 0xF7)
-            if is_packet and data[events.read_number(data, end)[1]] >= 0x80:  # no running status behind an F7 event
+            if (
+                is_packet and data[events.read_number(data, end)[1]] >= 0x80
+            ):  # no running status behind an F7 event
                 return True
     return True
 
 
 def is_parsed_alone(data: bytes) -> bool:
-    """Let symusic alone read bytes and drop the result: the bare speed that `basedrum prepare` is measured against."""
+    """Let symusic alone read bytes and drop the result: the bare speed that `basedrum prepare` is measured
+    against."""
     try:
         symusic.Score.from_midi(data)
     except Exception:  # symusic raises RuntimeError, ValueError and others of its own
@@ -192,7 +203,9 @@ def grid_of(score: symusic.core.ScoreTick, end: int) -> Grid:
     grid = Grid(score.ticks_per_quarter, end, _tempos(score, end), _time_signatures(score, end))
     signatures = grid.time_signatures
     # Bars are counted only where they may be shorter than beats, since counting takes time.
-    has_short = len(signatures) > MAX_BARS // 4 or any(4 * numerator < denominator for _, numerator, denominator in signatures)
+    has_short = len(signatures) > MAX_BARS // 4 or any(
+        4 * numerator < denominator for _, numerator, denominator in signatures
+    )
     if has_short and grid.num_measures > MAX_BARS:
         raise MidiError(f"has more than {MAX_BARS} bars, give a MIDI file of one song")
     return grid
@@ -203,7 +216,9 @@ def _tempos(score: symusic.core.ScoreTick, end: int) -> tuple[tuple[int, float],
         raise MidiError(f"has more than {MAX_CHANGES} tempo changes, give a MIDI file of one song")
     last = {change.time: change.mspq for change in score.tempos}
     return tuple(
-        (tick, min(max(6e7 / max(last[tick], 1), LOWEST_QPM), HIGHEST_QPM)) for tick in sorted(last) if 0 <= tick <= end
+        (tick, min(max(6e7 / max(last[tick], 1), LOWEST_QPM), HIGHEST_QPM))
+        for tick in sorted(last)
+        if 0 <= tick <= end
     )
 
 

@@ -1,9 +1,10 @@
 """New drums for some bars of a song whose other bars keep theirs.
 
-A hit belongs to the bar of the step it is nearest to, so one played a little early on a bar's first beat belongs to that bar.
-Every event of the song stays as it was but the notes of channel 10 that belong to the bars played anew; the new ones go
-into the track that holds most of the drums. Only the end of a note can change outside: where one still sounds when a
-new hit of its pitch comes, it is cut there, since MIDI cannot say two notes of one pitch at once.
+A hit belongs to the bar of the step it is nearest to, so one played a little early on a bar's first beat
+belongs to that bar. Every event of the song stays as it was but the notes of channel 10 that belong to the
+bars played anew; the new ones go into the track that holds most of the drums. Only the end of a note can
+change outside: where one still sounds when a new hit of its pitch comes, it is cut there, since MIDI cannot
+    say two notes of one pitch at once.
 
 Conventions: bars are counted from 0 and ranges are inclusive.
 """
@@ -27,7 +28,8 @@ NOTE_ON, NOTE_OFF = 0x90 | DRUM_CHANNEL, 0x80 | DRUM_CHANNEL
 
 @dataclass
 class _Hit:
-    """A note of channel 10 among the events of a track: where its on and its off stand, None if it has no off."""
+    """A note of channel 10 among the events of a track: where its on and its off stand, None if it has no
+    off."""
 
     tick: int
     pitch: int
@@ -43,7 +45,8 @@ def is_in_bars(ticks: np.ndarray, grid: Grid, first: int, last: int) -> np.ndarr
 
 
 def song_with_new_bars(song: Song, drums: Notes, first: int, last: int, grid: Grid | None = None) -> bytes:
-    """Return the song with the notes of `drums` that belong to bars `first` to `last` instead of its own drums there.
+    """Return the song with the notes of `drums` that belong to bars `first` to `last` instead of its own
+    drums there.
 
     `grid`: the song's with its swing, whose steps say what belongs to which bar; None: `song.grid`.
     """
@@ -54,7 +57,12 @@ def song_with_new_bars(song: Song, drums: Notes, first: int, last: int, grid: Gr
     home = max(range(len(tracks)), key=lambda i: len(hits[i]))
     for i, found in enumerate(hits):
         inside = is_in_bars(np.asarray([hit.tick for hit in found], float), grid, first, last)
-        gone = {at for hit, is_gone in zip(found, inside.tolist(), strict=True) if is_gone for at in (hit.on, hit.off)}
+        gone = {
+            at
+            for hit, is_gone in zip(found, inside.tolist(), strict=True)
+            if is_gone
+            for at in (hit.on, hit.off)
+        }
         if i == home:
             kept = [hit for hit, is_gone in zip(found, inside.tolist(), strict=True) if not is_gone]
             fresh = separate(within(drums, song.grid))
@@ -79,7 +87,8 @@ def _hits(track: list[Event]) -> list[_Hit]:
 
 
 def _merged(track: list[Event], gone: set[int | None], kept: list[_Hit], fresh: Notes) -> list[Event]:
-    """Return the track without the events `gone` and with fresh notes, offs before and ons behind what lies at their tick."""
+    """Return the track without the events `gone` and with fresh notes, offs before and ons behind what lies
+    at their tick."""
     keyed = [[tick, 1, at, message] for at, (tick, message) in enumerate(track) if message != END_OF_TRACK]
     of_pitch: dict[int, list[_Hit]] = defaultdict(list)
     for hit in kept:

@@ -1,8 +1,10 @@
 """Writing drums: into the song they were made for, or alone.
 
-A song is never written through a MIDI library, since each drops something: its own events go through one by one.
+A song is never written through a MIDI library, since each drops something: its own events go through one by
+one.
 
-Conventions: drums sound on channel 10; every hit starts before the end of the song's last bar and has ended by then.
+Conventions: drums sound on channel 10; every hit starts before the end of the song's last bar and has ended
+by then.
 """
 
 from __future__ import annotations
@@ -21,14 +23,16 @@ from basedrum.music.notes import Notes
 from basedrum.music.song import Part, Song
 
 DRUM_TRACK_NAME = "Drums (basedrum)"
-_REPLACED = {status << 4 | DRUM_CHANNEL for status in (0x8, 0x9, 0xA, 0xC)}  # note off, note on, poly pressure, program
+_REPLACED = {
+    status << 4 | DRUM_CHANNEL for status in (0x8, 0x9, 0xA, 0xC)
+}  # note off, note on, poly pressure, program
 
 
 def song_with_drums(song: Song, drums: Notes, keep_drums: bool = False) -> bytes:
     """Return the song as a format 1 MIDI file with `drums` in a new last track.
 
-    Every other event stays as it was, in order; of channel 10 the notes, their pressure and the kit (program) are left
-    out unless `keep_drums`. Resolution, tempo map and time signatures are the song's own.
+    Every other event stays as it was, in order; of channel 10 the notes, their pressure and the kit (program)
+    are left out unless `keep_drums`. Resolution, tempo map and time signatures are the song's own.
     """
     file = read_events(song.source)
     tracks = file.tracks
@@ -48,20 +52,27 @@ def within(notes: Notes, grid: Grid) -> Notes:
 
 
 def drums_alone(drums: Notes, grid: Grid) -> bytes:
-    """Return a MIDI file of the drums alone, written by pretty_midi, with the resolution, tempo map and metre of `grid`."""
+    """Return a MIDI file of the drums alone, written by pretty_midi, with the resolution, tempo map and metre
+    of `grid`."""
     import pretty_midi
 
     drums = separate(within(drums, grid))
     tempos = {0: DEFAULT_QPM, **dict(grid.tempos)}
     last = max(math.ceil(grid.last_tick), *tempos) + 1
-    if last >= pretty_midi.pretty_midi.MAX_TICK:  # it keeps an array of seconds for every tick, and refuses longer songs
+    if (
+        last >= pretty_midi.pretty_midi.MAX_TICK
+    ):  # it keeps an array of seconds for every tick, and refuses longer songs
         return build_midi([Part(DRUM_TRACK_NAME, 0, True, drums)], grid)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         midi = pretty_midi.PrettyMIDI(resolution=grid.ticks_per_quarter)
-        # Its constructor takes one tempo only. It writes the whole microseconds of a quarter by cutting: half of one more
-        # keeps rounding from losing one, and the ticks stay exact, since seconds go there and back by the same scale.
-        scales = [(tick, (microseconds(tempos[tick]) + 0.5) / 1e6 / grid.ticks_per_quarter) for tick in sorted(tempos)]
+        # Its constructor takes one tempo only. It writes the whole microseconds of a quarter by cutting: half
+        # of one more keeps rounding from losing one, and the ticks stay exact, since seconds go there and
+        # back by the same scale.
+        scales = [
+            (tick, (microseconds(tempos[tick]) + 0.5) / 1e6 / grid.ticks_per_quarter)
+            for tick in sorted(tempos)
+        ]
         midi._tick_scales = scales
         midi._update_tick_to_time(last)
         midi.time_signature_changes = [
@@ -70,7 +81,9 @@ def drums_alone(drums: Notes, grid: Grid) -> bytes:
         ]
         kit = pretty_midi.Instrument(program=0, is_drum=True, name=DRUM_TRACK_NAME)
         for start, end, pitch, velocity in rows(drums):
-            kit.notes.append(pretty_midi.Note(velocity, pitch, midi.tick_to_time(start), midi.tick_to_time(end)))
+            kit.notes.append(
+                pretty_midi.Note(velocity, pitch, midi.tick_to_time(start), midi.tick_to_time(end))
+            )
         midi.instruments.append(kit)
         buffer = io.BytesIO()
         midi.write(buffer)

@@ -1,8 +1,10 @@
-"""The generator that plays step after step, and voice after voice inside a step: each hit knows every one before it.
+"""The generator that plays step after step, and voice after voice inside a step: each hit knows every one
+before it.
 
-It listens with the conditioner of the modern generator. It learns by likelihood, and then in the game: what it played is gone
-through once more in parallel, and each hit gets the straight-through gradient of its own draw (`families.play_planned`). Where
-bars that repeat are decided apart, each step is told what its bar does. Without the game it is the rival of the other families.
+It listens with the conditioner of the modern generator. It learns by likelihood, and then in the game: what
+it played is gone through once more in parallel, and each hit gets the straight-through gradient of its own
+draw (`families.play_planned`). Where bars that repeat are decided apart, each step is told what its bar does.
+Without the game it is the rival of the other families.
 
 | layer | out |
 |---|---|
@@ -12,8 +14,10 @@ bars that repeat are decided apart, each step is told what its bar does. Without
 | linear of [GRU, context, heard] and of the voices before it in the step, leaky ReLU | 16 units of each voice |
 | linear of a voice's units, bias -2 | V logits @ T |
 
-A phrase is drawn in one pass over its steps. Inside a step all voices are drawn at once, again and again until none
-changes: as no voice hears a later one, that is the draw of one after the other, in two or three rounds instead of twelve.
+A phrase is drawn in one pass over its steps. Inside a step all voices are drawn at once, again and again
+until none
+changes: as no voice hears a later one, that is the draw of one after the other, in two or three rounds
+    instead of twelve.
 """
 
 from __future__ import annotations
@@ -39,7 +43,8 @@ HOLD_MOST = 2.0
 
 
 class Autoregressive(nn.Module):
-    """(Condition, drums (B, T, V)) -> logits (B, T, V), each of them knowing only the drums before it; `play` draws."""
+    """(Condition, drums (B, T, V)) -> logits (B, T, V), each of them knowing only the drums before it; `play`
+    draws."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -79,25 +84,36 @@ class Autoregressive(nn.Module):
     ) -> Tensor:
         """Return hits (B, T, V) bool, silent on steps that do not exist, for the dice `bits` (B, M, S, V).
 
-        `temperature` scales the dice: 0 takes the likelier of hit and rest each time, 1 draws as learned. Bars that `plan`
-        (B, M) repeats are repeated hit for hit. A wish that `stress` names (`style`, `density`) counts so many times: what the
-        answer with it has over the one without, to the same drums so far. Where a density is wished for, the logits rise by
-        `hold` for every hit that is missing to it since the phrase began and fall for every one too many, by HOLD_MOST at most.
-        A crash on the one comes again with a bar of the same phrase with the chance `crash_again`.
+        `temperature` scales the dice: 0 takes the likelier of hit and rest each time, 1 draws as learned.
+        Bars that `plan` (B, M) repeats are repeated hit for hit. A wish that `stress` names (`style`,
+        `density`) counts so many times: what the answer with it has over the one without, to the same drums
+        so far. Where a density is wished for, the logits rise by `hold` for every hit that is missing to it
+        since the phrase began and fall for every one too many, by HOLD_MOST at most. A crash on the one comes
+        again with a bar of the same phrase with the chance `crash_again`.
         """
-        stressed = {name: times for name, times in (stress or {}).items() if times != 1 and getattr(condition, name).any()}
+        stressed = {
+            name: times
+            for name, times in (stress or {}).items()
+            if times != 1 and getattr(condition, name).any()
+        }
         views = _views(condition, stressed)
-        heard = Condition.join(views)  # a copy even of one: what it keeps in inference mode is of no use to training
+        heard = Condition.join(
+            views
+        )  # a copy even of one: what it keeps in inference mode is of no use to training
         told = None if plan is None else plan.repeat(len(views), 1)
         context, hidden = self._listen(heard, told)
         size, width = context.shape[2], self.hidden
         loud = torch.special.ndtr(temperature * bits[:, :, 0, CRASH]) <= crash_again  # (B, M)
-        against = -(temperature * logistic(bits.flatten(1, 2)) + self.bias)  # (B, T, V): a hit where the voices' sum is more
+        against = -(
+            temperature * logistic(bits.flatten(1, 2)) + self.bias
+        )  # (B, T, V): a hit where the voices' sum is more
         memory = torch.cat([self._before(condition), torch.zeros_like(against)], dim=1)
         lags = self._lagged(memory.device).unbind(0)
         from_state, from_inputs = self.units.weight.split([width, self.units.in_features - width], dim=1)
         inward = torch.cat([self.steps.weight_ih_l0, from_inputs])  # (3 gates and units, context and heard)
-        known = F.linear(context, inward[:, :size], torch.cat([self.steps.bias_ih_l0, self.units.bias])).unbind(1)
+        known = F.linear(
+            context, inward[:, :size], torch.cat([self.steps.bias_ih_l0, self.units.bias])
+        ).unbind(1)
         inward = inward[:, size:].t().contiguous()
         onward = torch.cat([self.steps.weight_hh_l0, from_state]).t().contiguous()  # (4C, 3 gates and units)
         onward_bias = torch.cat([self.steps.bias_hh_l0, torch.zeros_like(self.units.bias)])
@@ -109,7 +125,9 @@ class Autoregressive(nn.Module):
             if not stressed:
                 return sums
             plain, *wished = sums.chunk(len(views))
-            return plain + sum(times * (sum_ - plain) for sum_, times in zip(wished, stressed.values(), strict=True))
+            return plain + sum(
+                times * (sum_ - plain) for sum_, times in zip(wished, stressed.values(), strict=True)
+            )
 
         def for_each(drums: Tensor) -> Tensor:
             return drums.repeat(len(views), 1) if stressed else drums
@@ -118,10 +136,14 @@ class Autoregressive(nn.Module):
         wanted = condition.density[:, None] / STEPS_PER_MEASURE  # (B, 1)
         missing = torch.zeros_like(wanted)
         gates = torch.addmm(onward_bias, hidden, onward)
-        for step, (here, (new, hits)) in enumerate(zip(known, self._bars(condition, memory, plan, loud), strict=True)):
+        for step, (here, (new, hits)) in enumerate(
+            zip(known, self._bars(condition, memory, plan, loud), strict=True)
+        ):
             inputs = torch.addmm(here, for_each(memory.index_select(1, lags[step]).flatten(1)), inward)
             reset, keep = (inputs[:, : 2 * width] + gates[:, : 2 * width]).sigmoid_().chunk(2, dim=1)
-            fresh = torch.addcmul(inputs[:, 2 * width : 3 * width], reset, gates[:, 2 * width : 3 * width]).tanh_()
+            fresh = torch.addcmul(
+                inputs[:, 2 * width : 3 * width], reset, gates[:, 2 * width : 3 * width]
+            ).tanh_()
             hidden = torch.lerp(fresh, hidden, keep)
             gates = torch.addmm(onward_bias, hidden, onward)
             if new is not False:
@@ -137,16 +159,19 @@ class Autoregressive(nn.Module):
                 hits = drawn if new is True else torch.where(new, drawn, hits)
             memory[:, STEPS_PER_PHRASE + step] = hits = hits * condition.active[:, step, None]
             if holds:
-                missing = missing + (wanted > 0) * (wanted * condition.active[:, step, None] - hits.sum(dim=1, keepdim=True))
+                missing = missing + (wanted > 0) * (
+                    wanted * condition.active[:, step, None] - hits.sum(dim=1, keepdim=True)
+                )
         return memory[:, STEPS_PER_PHRASE:] > 0
 
     def _bars(
         self, condition: Condition, memory: Tensor, plan: Tensor | None, loud: Tensor
     ) -> Iterator[tuple[Tensor | bool, Tensor | None]]:
-        """Yield for each step whether it is new, (B, 1) bool or the same for all, and the hits (B, V) > 0 that it repeats.
+        """Yield for each step whether it is new, (B, 1) bool or the same for all, and the hits (B, V) > 0
+        that it repeats.
 
-        `memory` (B, 2T, V) is looked at when a bar begins: what it repeats has been played by then. `loud` (B, M): bars that
-        take a crash on the one along from a bar of the phrase they repeat.
+        `memory` (B, 2T, V) is looked at when a bar begins: what it repeats has been played by then. `loud`
+        (B, M): bars that take a crash on the one along from a bar of the phrase they repeat.
         """
         for bar in range(MEASURES_PER_PHRASE):
             choice = None if plan is None else plan[:, bar]
@@ -157,28 +182,43 @@ class Autoregressive(nn.Module):
             steps = first[:, None] + torch.arange(STEPS_PER_MEASURE, device=memory.device)
             hits = memory[torch.arange(len(memory), device=memory.device)[:, None], steps]  # (B, S, V)
             if condition.recalled is not None:
-                hits = torch.where((choice == RECALL)[:, None, None], as_measures(condition.recalled)[:, bar], hits)
+                hits = torch.where(
+                    (choice == RECALL)[:, None, None], as_measures(condition.recalled)[:, bar], hits
+                )
             hits[:, 0, CRASH] *= loud[:, bar] | (choice > bar)
             new = (choice == 0)[:, None]
             new = new if bool(new.any()) else False
             yield from ((new, hits_now > 0) for hits_now in hits.unbind(1))
 
     def _listen(self, condition: Condition, plan: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return context (B, T, 2C, and the plan of the step's bar where there are plans) and the state (B, 4C) that the
-        steps begin with."""
+        """Return context (B, T, 2C, and the plan of the step's bar where there are plans) and the state (B,
+        4C) that the steps begin with."""
         *scales, glob = self.conditioner(condition)
-        maps = [join(scale) for join, scale in zip(self.joins, scales, strict=True)]  # (B, 2C, M, 16), 4 and 1
-        context = F.leaky_relu(sum(m.repeat_interleave(STEPS_PER_MEASURE // m.shape[3], dim=3) for m in maps), SLOPE)
-        begin = torch.tanh(self.begin(torch.cat([glob, wish_features(condition, len(self.config.styles))], dim=1)))
+        maps = [
+            join(scale) for join, scale in zip(self.joins, scales, strict=True)
+        ]  # (B, 2C, M, 16), 4 and 1
+        context = F.leaky_relu(
+            sum(m.repeat_interleave(STEPS_PER_MEASURE // m.shape[3], dim=3) for m in maps), SLOPE
+        )
+        begin = torch.tanh(
+            self.begin(torch.cat([glob, wish_features(condition, len(self.config.styles))], dim=1))
+        )
         context = context.flatten(2).transpose(1, 2)
         if plan is not None:
-            planned = F.one_hot(plan, num_choices(self.config)).to(context.dtype).repeat_interleave(STEPS_PER_MEASURE, dim=1)
+            planned = (
+                F.one_hot(plan, num_choices(self.config))
+                .to(context.dtype)
+                .repeat_interleave(STEPS_PER_MEASURE, dim=1)
+            )
             context = torch.cat([context, planned], dim=2)
         return context, begin
 
     def _before(self, condition: Condition) -> Tensor:
         """(B, T, V): the phrase before, silent where it is not given."""
-        return condition.previous * (condition.has_previous * self.config.generator_hears_previous)[:, None, None]
+        return (
+            condition.previous
+            * (condition.has_previous * self.config.generator_hears_previous)[:, None, None]
+        )
 
     def _lagged(self, device: torch.device) -> Tensor:
         """(T, lags): where each step's past lies in two phrases of memory."""
@@ -186,9 +226,11 @@ class Autoregressive(nn.Module):
         return STEPS_PER_PHRASE + steps[:, None] - torch.tensor(LAGS, device=device)
 
     def _wires(self) -> tuple[Tensor, Tensor]:
-        """Return the weights from a voice to the units of the voices after it (V, V * units), and from a voice's own units
-        to its logit (V * units, V)."""
-        owner = torch.arange(self.config.num_voices, device=self.out.device).repeat_interleave(UNITS)  # of each unit
+        """Return the weights from a voice to the units of the voices after it (V, V * units), and from a
+        voice's own units to its logit (V * units, V)."""
+        owner = torch.arange(self.config.num_voices, device=self.out.device).repeat_interleave(
+            UNITS
+        )  # of each unit
         voices = torch.arange(self.config.num_voices, device=self.out.device)[:, None]
         inside = self.inside * (voices < owner)
         return inside, (self.out.flatten() * (voices == owner)).t()
@@ -199,6 +241,7 @@ class Autoregressive(nn.Module):
 
 
 def _views(condition: Condition, stressed: Iterable[str]) -> list[Condition]:
-    """Return the condition without the wishes that are stressed, and then with each of them alone; where none is, itself."""
+    """Return the condition without the wishes that are stressed, and then with each of them alone; where none
+    is, itself."""
     plain = condition.replace(**{name: torch.zeros_like(getattr(condition, name)) for name in stressed})
     return [plain, *(plain.replace(**{name: getattr(condition, name)}) for name in stressed)]

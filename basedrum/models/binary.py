@@ -1,9 +1,10 @@
 """Noise in, hits out: how a network that gives logits makes decisions it can still learn from.
 
 Conventions: noise is standard normal, so that two draws can be mixed and stay normal; `hits` are 0.0 or 1.0.
-Source: binary neurons for GANs (arXiv 1804.09399); logistic noise with a hard threshold is a Bernoulli draw, and its
-straight-through gradient is that of the sigmoid. A deterministic threshold or a bare sigmoid let the noise die in
-trials without a CVAE (seed distance .035 instead of .303); with one it lived through 2,000 steps (.763, with bits .769).
+Source: binary neurons for GANs (arXiv 1804.09399); logistic noise with a hard threshold is a Bernoulli draw,
+and its straight-through gradient is that of the sigmoid. A deterministic threshold or a bare sigmoid let the
+noise die in trials without a CVAE (seed distance .035 instead of .303); with one it lived through 2,000 steps
+(.763, with bits .769).
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class Noise:
 
 
 def draw_song_noise(batch: int, config: ModelConfig, generator: torch.Generator) -> Noise:
-    """Draw the noise that a song keeps: one measure's worth of dice, (B, 1, ...), which `spread` lays over phrases.
+    """Draw the noise that a song keeps: one measure's worth of dice, (B, 1, ...), which `spread` lays over
+    phrases.
 
     It is drawn on the device of the random generator.
     """
@@ -68,7 +70,8 @@ def draw_song_noise(batch: int, config: ModelConfig, generator: torch.Generator)
 
 
 def vary(song: Noise, phrase: Noise, sharing: float) -> Noise:
-    """Return the dice of one phrase of a song: the song's own mixed with the phrase's, correlated by `sharing` 0..1.
+    """Return the dice of one phrase of a song: the song's own mixed with the phrase's, correlated by
+    `sharing` 0..1.
 
     Both as `draw_song_noise` draws them; the song vector stays the song's.
     """
@@ -84,8 +87,9 @@ def spread(song: Noise, sharing: Tensor, generator: torch.Generator) -> Noise:
 
     Args:
         song: from `draw_song_noise`.
-        sharing: (B,) on the device of the noise, 0..1, the correlation of the dice between measures: 1 repeats them, 0 draws
-            each afresh. A drummer with the same dice and the same bass plays the same bar.
+        sharing: (B,) on the device of the noise, 0..1, the correlation of the dice between measures: 1
+            repeats them, 0 draws each afresh. A drummer with the same dice and the same bass plays the same
+            bar.
     """
 
     def mix(common: Tensor) -> Tensor:
@@ -98,7 +102,8 @@ def spread(song: Noise, sharing: Tensor, generator: torch.Generator) -> Noise:
 
 
 def logistic(normal: Tensor) -> Tensor:
-    """Turn standard normal noise into logistic noise, cell by cell (the logit of its normal distribution function)."""
+    """Turn standard normal noise into logistic noise, cell by cell (the logit of its normal distribution
+    function)."""
     uniform = torch.special.ndtr(normal).clamp(1e-6, 1 - 1e-6)
     return torch.log(uniform) - torch.log1p(-uniform)
 
@@ -106,8 +111,8 @@ def logistic(normal: Tensor) -> Tensor:
 def stochastic_hits(logits: Tensor, bits: Tensor, temperature: float = 1.0) -> Tensor:
     """Return hits of the shape of `logits`: 1 with probability sigmoid(logits) over the noise `bits`.
 
-    The gradient is that of the sigmoid at the noisy logit (straight through). `temperature` scales the noise: 0 is the
-    most likely answer, 1 the distribution the network learned.
+    The gradient is that of the sigmoid at the noisy logit (straight through). `temperature` scales the noise:
+    0 is the most likely answer, 1 the distribution the network learned.
     """
     probs = noisy_probs(logits, bits, temperature)
     return straight_through((probs > 0.5).to(probs.dtype), probs)

@@ -1,13 +1,14 @@
 """The classic pair: the idea as it was first had, with the connections it lacked.
 
-The sustained bass roll goes through strided convolutions to a vector; the maps on the way join the generator in depth at
-every size. The discriminator is a 3-D convolution over (measure 4, step 16, pitch 72) with the bass as a second channel.
+The sustained bass roll goes through strided convolutions to a vector; the maps on the way join the generator
+in depth at every size. The discriminator is a 3-D convolution over (measure 4, step 16, pitch 72) with the
+bass as a second channel.
 
 Conditioner, Conv2d k3 s2 p1 + batch norm (1 channel, 3 with the previous drums):
     16 @ 32x36, 32 @ 16x18, 64 @ 8x9, 128 @ 4x5, 128 @ 2x3, mean over the map -> vector 128
 Generator, ConvTranspose2d k4 s2 + batch norm, each input joined by the conditioner's map of its size:
-    [noise 128, vector 128, wishes] -> (2, 3) 128; 256 -> 64 @ 4x5; 192 -> 32 @ 8x9; 96 -> 16 @ 16x18; 48 -> 16 @ 32x36;
-    32 -> 1 @ 64x72
+    [noise 128, vector 128, wishes] -> (2, 3) 128; 256 -> 64 @ 4x5; 192 -> 32 @ 8x9; 96 -> 16 @ 16x18; 48 ->
+    16 @ 32x36; 32 -> 1 @ 64x72
 Discriminator, Conv3d, kernel = stride but for the last two, leaky ReLU .2, no norm:
     16 (1, 1, 12), 32 (1, 4, 1), 64 (1, 1, 3), 64 (1, 1, 2), 128 (1, 4, 1), 128 (2, 1, 1), 256 (3, 1, 1), 1
 
@@ -32,7 +33,8 @@ SIZES = ((32, 36), (16, 18), (8, 9), (4, 5), (2, 3))
 
 
 def _roll(condition: Condition, hears_previous: bool) -> Tensor:
-    """(B, 1 or 3, T, P): the sustained bass, and where it is shown the previous drums with a map that says it is."""
+    """(B, 1 or 3, T, P): the sustained bass, and where it is shown the previous drums with a map that says it
+    is."""
     roll = condition.bass[:, 1:2]
     if not hears_previous:
         return roll
@@ -71,7 +73,9 @@ class ClassicGenerator(nn.Module):
         sizes = [*reversed(SIZES[:-1]), tuple(condition.bass.shape[2:])]
         for i, (layer, skip, size) in enumerate(zip(self.up, reversed(skips), sizes, strict=True)):
             hidden = layer(torch.cat([hidden, skip], dim=1))
-            hidden = hidden[:, :, : size[0], : size[1]] if hidden.shape[3] >= size[1] else F.pad(hidden, (0, 1))
+            hidden = (
+                hidden[:, :, : size[0], : size[1]] if hidden.shape[3] >= size[1] else F.pad(hidden, (0, 1))
+            )
             if i < len(self.up_norms):
                 hidden = F.relu(self.up_norms[i](hidden))
         return hidden[:, 0].float()  # (B, T, P)
@@ -87,14 +91,17 @@ class ClassicDiscriminator(nn.Module):
         kernels = ((1, 1, 12), (1, 4, 1), (1, 1, 3), (1, 1, 2), (1, 4, 1), (2, 1, 1), (3, 1, 1))
         channels = (4 if self.hears_previous else 2, 16, 32, 64, 64, 128, 128, 256)
         self.layers = nn.ModuleList(
-            nn.Conv3d(i, o, k, stride=k if k[0] == 1 else 1) for i, o, k in zip(channels, channels[1:], kernels, strict=False)
+            nn.Conv3d(i, o, k, stride=k if k[0] == 1 else 1)
+            for i, o, k in zip(channels, channels[1:], kernels, strict=False)
         )
         self.wishes = nn.Linear(len(config.styles) + 3, 256)
         self.score = nn.Linear(256, 1)
 
     def forward(self, drums: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
         channels = [drums[:, None], _roll(condition, self.hears_previous)]
-        maps = as_measures(torch.cat(channels, dim=1).transpose(1, 2)).permute(0, 3, 1, 2, 4)  # (B, 2 or 4, M, S, P)
+        maps = as_measures(torch.cat(channels, dim=1).transpose(1, 2)).permute(
+            0, 3, 1, 2, 4
+        )  # (B, 2 or 4, M, S, P)
         for layer in self.layers:
             maps = F.leaky_relu(layer(maps), SLOPE)
         features = maps.flatten(1)  # (B, 256)

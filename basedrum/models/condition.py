@@ -1,7 +1,7 @@
 """What a drummer is told before it plays: the bass, the tempo, the bars, what it played before, and wishes.
 
-Conventions: every field has the batch axis first; floats are float32, a "not given" is 0 (see each field), so that a
-condition can be left out sample by sample.
+Conventions: every field has the batch axis first; floats are float32, a "not given" is 0 (see each field), so
+that a condition can be left out sample by sample.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ class Condition:
         has_previous: (B,) 1 where `previous` is given.
         style: (B,) int64, 0 not given, else 1 + index into the model's styles.
         density: (B,) wished hits per bar, 0 not given.
-        bass_before: (B, 2, T, P) the bass of the phrase before; counts where `previous` is given. This and the next two are
-            for drummers with a memory, None for others.
-        recalled: (B, T, V) hits of the phrase of the song whose bass was most like this one's; counts where `likeness` does.
+        bass_before: (B, 2, T, P) the bass of the phrase before; counts where `previous` is given. This and
+            the next two are for drummers with a memory, None for others.
+        recalled: (B, T, V) hits of the phrase of the song whose bass was most like this one's; counts where
+            `likeness` does.
         likeness: (B, M) how like it each measure of the bass was, 0..1; zeros where nothing is recalled.
     """
 
@@ -75,7 +76,8 @@ class Condition:
         return dataclasses.replace(self, **changes)
 
     def with_bass_of(self, order: Tensor) -> Condition:
-        """Return the same drums' condition with the bass and tempo of other samples: what a deaf drummer would face."""
+        """Return the same drums' condition with the bass and tempo of other samples: what a deaf drummer
+        would face."""
         before = None if self.bass_before is None else self.bass_before[order]
         return self.replace(bass=self.bass[order], qpm=self.qpm[order], bass_before=before)
 
@@ -107,23 +109,30 @@ def is_recalled(condition: Condition) -> Tensor:
 def bass_features(condition: Condition) -> Tensor:
     """Return (B, R, M, S): what can be heard of a bass line that does not depend on its key.
 
-    Rows: onset; sustain; lowest onset pitch minus the phrase's median onset pitch, one-hot over -12..12 (25 rows, further
-    intervals count as the outermost); higher, lower or same as the onset before (3 rows); log2(tempo / 120); active step.
-    Because only differences of pitch enter, transposing the bass changes nothing, exactly.
+    Rows: onset; sustain; lowest onset pitch minus the phrase's median onset pitch, one-hot over -12..12 (25
+    rows, further intervals count as the outermost); higher, lower or same as the onset before (3 rows);
+    log2(tempo / 120); active step. Because only differences of pitch enter, transposing the bass changes
+    nothing, exactly.
     """
     onset, sustain = condition.bass[:, 0], condition.bass[:, 1]  # (B, T, P)
     is_onset = onset.amax(dim=2)  # (B, T)
     pitch = onset.argmax(dim=2)  # (B, T) lowest sounding row; 0 where silent
     played = is_onset > 0
 
-    order = torch.where(played, pitch, torch.full_like(pitch, 1000)).sort(dim=1).values  # onsets first, by pitch
+    order = (
+        torch.where(played, pitch, torch.full_like(pitch, 1000)).sort(dim=1).values
+    )  # onsets first, by pitch
     middle = ((played.sum(dim=1) - 1).clamp(min=0) // 2)[:, None]
     median = order.gather(1, middle)  # (B, 1); 1000 where silent, masked below
     interval = (pitch - median).clamp(-MAX_INTERVAL, MAX_INTERVAL) + MAX_INTERVAL
-    contour = torch.nn.functional.one_hot(interval.clamp(0, 2 * MAX_INTERVAL), 2 * MAX_INTERVAL + 1)  # (B, T, 25)
+    contour = torch.nn.functional.one_hot(
+        interval.clamp(0, 2 * MAX_INTERVAL), 2 * MAX_INTERVAL + 1
+    )  # (B, T, 25)
 
     steps = torch.arange(onset.shape[1], device=onset.device).expand_as(pitch)
-    latest = torch.where(played, steps, torch.full_like(steps, -1)).cummax(dim=1).values  # last onset at or before t
+    latest = (
+        torch.where(played, steps, torch.full_like(steps, -1)).cummax(dim=1).values
+    )  # last onset at or before t
     before = torch.nn.functional.pad(latest[:, :-1], (1, 0), value=-1)  # last onset strictly before t
     move = (pitch - pitch.gather(1, before.clamp(min=0))).sign()  # (B, T) -1, 0, 1
     moves = torch.stack([move > 0, move < 0, move == 0], dim=2) & (before >= 0)[..., None]
@@ -144,7 +153,8 @@ def bass_features(condition: Condition) -> Tensor:
 
 
 def wish_features(condition: Condition, num_styles: int) -> Tensor:
-    """Return (B, num_styles + 3): one-hot style with "not given" first, density in octaves from the usual, density given."""
+    """Return (B, num_styles + 3): one-hot style with "not given" first, density in octaves from the usual,
+    density given."""
     style = torch.nn.functional.one_hot(condition.style, num_styles + 1).to(condition.bass.dtype)
     given = (condition.density > 0).to(condition.bass.dtype)
     density = torch.log2(condition.density.clamp(min=1.0) / USUAL_HITS_PER_BAR) * given

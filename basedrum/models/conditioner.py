@@ -1,6 +1,7 @@
 """The modern conditioner: it listens to the bass and gives the generator maps at three scales.
 
-Rows (bass features, the drums of the phrase before, what memory there is) -> f0 at (4, 16), f1 at (4, 4), f2 at (4, 1), glob.
+Rows (bass features, the drums of the phrase before, what memory there is) -> f0 at (4, 16), f1 at (4, 4), f2
+at (4, 1), glob.
 
 | layer | out |
 |---|---|
@@ -48,7 +49,10 @@ class Conditioner(nn.Module):
             before = as_measures(condition.previous).permute(0, 3, 1, 2) * given  # (B, V, M, S)
             rows = torch.cat([rows, before, repeat_last_measure(before), given.expand_as(rows[:, :1])], dim=1)
         if self.memory:
-            recalled = as_measures(condition.recalled).permute(0, 3, 1, 2) * is_recalled(condition)[:, None, None, None]
+            recalled = (
+                as_measures(condition.recalled).permute(0, 3, 1, 2)
+                * is_recalled(condition)[:, None, None, None]
+            )
             likeness = condition.likeness[:, None, :, None].expand_as(rows[:, :1])
             rows = torch.cat([rows, condition.heard_before, recalled, likeness], dim=1)
         f0 = self.fine(self.stem(rows) + self.position)  # (B, C, M, S)

@@ -15,21 +15,24 @@ PREVIOUS = ("none", "generator", "discriminator", "both")
 @dataclass(frozen=True)
 class ModelConfig:
     """Attributes:
-    family: `modern` (12 voices, stochastic bits), `classic` (64 x 72 roll) or `autoregressive` (12 voices, hit after hit).
+    family: `modern` (12 voices, stochastic bits), `classic` (64 x 72 roll) or `autoregressive` (12 voices,
+        hit after hit).
     lookahead: 0 answers the bass of the same phrase, 1 the bass of the phrase before.
     previous: who is shown the drums of the phrase before.
     styles: names a user may ask for; none means that the drummer takes no style.
     width: channels of the finest maps; the coarser ones have twice as many.
     critic_width: the same for the discriminator.
     song_noise, bar_noise, step_noise: dimensions of the noise of a song, of each measure, of each step.
-    bits: how far chance decides each hit by itself, 0..1: 1 draws it with the probability the generator gives, 0 plays it where
-        that is above one half, and leaves all chance to the noise the generator is given (below 1 only `modern`).
+    bits: how far chance decides each hit by itself, 0..1: 1 draws it with the probability the generator
+        gives, 0 plays it where that is above one half, and leaves all chance to the noise the generator is
+        given (below 1 only `modern`).
     similarity: whether the discriminator sees how alike the measures are.
     plans: whether it is decided apart which bars repeat earlier ones (`models.planner`; not `classic`).
-    told_plans: whether the generator is told the plan, so that a bar that comes again is made for it (`modern`; the
-        autoregressive family always is).
-    memory: whether all players are told the bass of the phrase before, and the drums of the phrase of the song whose bass was
-        most like this one's (`models.recall`); where `previous` is `both`, and not `classic`.
+    told_plans: whether the generator is told the plan, so that a bar that comes again is made for it
+        (`modern`; the autoregressive family always is).
+    memory: whether all players are told the bass of the phrase before, and the drums of the phrase of the
+        song whose bass was most like this one's (`models.recall`); where `previous` is `both`, and not
+        `classic`.
     """
 
     family: str = "modern"
@@ -67,7 +70,9 @@ class ModelConfig:
         if self.told_plans and not (self.plans and self.family == "modern"):
             raise ConfigError("model.told_plans: asks for model.plans and the family modern, use false")
         if self.memory and not (self.plays_kit and self.previous == "both"):
-            raise ConfigError('model.memory: asks for model.previous = "both" and a family other than classic, use false')
+            raise ConfigError(
+                'model.memory: asks for model.previous = "both" and a family other than classic, use false'
+            )
         if self.width % 4 or self.critic_width % 4:
             raise ConfigError("model.width and model.critic_width: use multiples of 4")
 
@@ -78,8 +83,9 @@ class ModelConfig:
 
     @property
     def shares_dice(self) -> bool:
-        """Whether the measures and phrases of a song share dice. Not where each hit knows those before it: it repeats
-        itself by what it hears, and dice that come again would count the same luck twice (a tenth too many hits)."""
+        """Whether the measures and phrases of a song share dice. Not where each hit knows those before it: it
+        repeats itself by what it hears, and dice that come again would count the same luck twice (a tenth too
+        many hits)."""
         return self.family != "autoregressive"
 
     @property

@@ -1,7 +1,9 @@
-"""The modern discriminator: a 3-D convolution over (measure, step, voice), with the measure axis as its third dimension.
+"""The modern discriminator: a 3-D convolution over (measure, step, voice), with the measure axis as its third
+dimension.
 
-It sees the phrase, the phrase before where it is shown (eight measures in a row), the bass, and how alike the measures
-are, to each other and to those of a phrase that is recalled. No normalisation: it sits under gradient penalties.
+It sees the phrase, the phrase before where it is shown (eight measures in a row), the bass, and how alike the
+measures are, to each other and to those of a phrase that is recalled. No normalisation: it sits under
+gradient penalties.
 
 | layer | out |
 |---|---|
@@ -85,7 +87,9 @@ class Discriminator(nn.Module):
             measures = torch.cat([again(before), measures], dim=1)  # (B, 2M, S, V)
             rows_before = condition.heard_before if self.config.memory else torch.zeros_like(rows)
             rows = torch.cat([rows_before, rows], dim=2)  # (B, R, 2M, S)
-            shown = torch.cat([given.expand_as(shown) * -1.0, shown], dim=2)  # before: -1, now: 1, not given: 0
+            shown = torch.cat(
+                [given.expand_as(shown) * -1.0, shown], dim=2
+            )  # before: -1, now: 1, not given: 0
         bass = torch.cat([rows, shown], dim=1)
         side = F.leaky_relu(self.bass_side(bass), SLOPE)  # (B, C/2, M, S)
         maps = self.drums_in(measures[:, None])[..., 0] + again(self.bass_in(bass))  # (B, C, M, S)
@@ -94,7 +98,9 @@ class Discriminator(nn.Module):
         maps = F.leaky_relu(self.quarter(maps), SLOPE)  # (B, 2C, M, 4)
         maps = F.leaky_relu(self.to_bars(maps), SLOPE)  # (B, 3C, M, 1)
         parts = [F.leaky_relu(self.to_phrase(maps), SLOPE).flatten(1)]  # (B, 4C)
-        voices = torch.cat([measures, measures.sum(dim=3, keepdim=True)], dim=3).permute(0, 3, 1, 2)  # (B, V + 1, M, S)
+        voices = torch.cat([measures, measures.sum(dim=3, keepdim=True)], dim=3).permute(
+            0, 3, 1, 2
+        )  # (B, V + 1, M, S)
         parts.append(F.leaky_relu(self.pattern(voices), SLOPE).flatten(1))
         if self.config.similarity:
             alike = [measure_distances(measures)]
@@ -105,20 +111,23 @@ class Discriminator(nn.Module):
             parts.append(F.leaky_relu(self.similarity(torch.cat(alike, dim=1)), SLOPE))
         features = F.leaky_relu(self.features(torch.cat(parts, dim=1)), SLOPE)  # (B, 128)
         now = F.avg_pool2d(side[:, :, -MEASURES_PER_PHRASE:], (1, 4)).flatten(1)
-        bass_view = again(self.bass_out(torch.cat([now, wish_features(condition, len(self.config.styles))], dim=1)))
+        bass_view = again(
+            self.bass_out(torch.cat([now, wish_features(condition, len(self.config.styles))], dim=1))
+        )
         score = self.score(features)[:, 0] + (features * bass_view).sum(dim=1) / math.sqrt(FEATURES)
         return score.float(), features.float()
 
 
 def measure_distances(measures: Tensor) -> Tensor:
-    """(B, M, S, V) -> (B, pairs * (2V + 1)): log1p and exp(-.) of the Hamming distance of every two measures by voice,
-    and exp(-.) of the whole distance, 1 where two measures are the same."""
+    """(B, M, S, V) -> (B, pairs * (2V + 1)): log1p and exp(-.) of the Hamming distance of every two measures
+    by voice, and exp(-.) of the whole distance, 1 where two measures are the same."""
     first, second = torch.triu_indices(measures.shape[1], measures.shape[1], offset=1, device=measures.device)
     return _distances(measures[:, first], measures[:, second])
 
 
 def distances_between(first: Tensor, second: Tensor) -> Tensor:
-    """(B, M, S, V) twice -> (B, M * M * (2V + 1)): the same of every measure of one with every measure of the other."""
+    """(B, M, S, V) twice -> (B, M * M * (2V + 1)): the same of every measure of one with every measure of the
+    other."""
     count = first.shape[1]
     return _distances(first.repeat_interleave(count, dim=1), second.repeat(1, count, 1, 1))
 

@@ -1,14 +1,16 @@
 """The network of the feel: from the hits of a song to how hard and how early or late each of them is played.
 
-A stack of dilated convolutions looks about four bars both ways and answers, for every step and voice, with quantiles of
-the velocity and of the offset that human drummers would give a hit there. Learned by the pinball loss, whose least mean
+A stack of dilated convolutions looks about four bars both ways and answers, for every step and voice, with
+quantiles of the velocity and of the offset that human drummers would give a hit there. Learned by the pinball
+loss, whose least mean
 is at the true quantiles: the middle one is the best guess, the others say how far drummers stray from it.
 
-How they stray is no white noise: a drummer who hits the hat hard does so all song, and repeats his accents bar by bar. The
-straying, as normal values z, is a sum of parts that last differently long; `wander` holds the variance of each (`PARTS`).
+How they stray is no white noise: a drummer who hits the hat hard does so all song, and repeats his accents
+bar by bar. The straying, as normal values z, is a sum of parts that last differently long; `wander` holds the
+variance of each (`PARTS`).
 
-Conventions: the steps are those that exist, in order of time (short measures are not padded); velocities are 1..127,
-offsets in steps. Q quantile levels, V = 12 voices of the kit, N steps.
+Conventions: the steps are those that exist, in order of time (short measures are not padded); velocities are
+1..127, offsets in steps. Q quantile levels, V = 12 voices of the kit, N steps.
 
 Source: quantile regression, Koenker and Bassett, Econometrica 46 (1978).
 """
@@ -28,19 +30,22 @@ from basedrum.music.kit import NUM_VOICES
 LEVELS = (0.01, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 0.99)
 MIDDLE = LEVELS.index(0.5)
 LEVELS_AS_Z = torch.special.ndtri(torch.tensor(LEVELS, dtype=torch.float64)).numpy()
-ROWS = NUM_VOICES + STEPS_PER_MEASURE + 3  # hits, place in the measure, whether it starts a bar, its length, tempo
+ROWS = (
+    NUM_VOICES + STEPS_PER_MEASURE + 3
+)  # hits, place in the measure, whether it starts a bar, its length, tempo
 VELOCITY_MIDDLE, VELOCITY_UNIT, OFFSET_UNIT = 72.0, 32.0, 0.1
 VELOCITY, OFFSET = 0, 1
 PARTS = ("song", "voice", "place", "drift", "together", "fresh")
-"""What strays: the whole kit all song; a voice all song; a voice at one place of the bar all song; a voice for some bars; all
-voices of one step; a single hit."""
+"""What strays: the whole kit all song; a voice all song; a voice at one place of the bar all song; a voice
+for some bars; all voices of one step; a single hit."""
 DRIFT_STEPS = 64  # a drift falls to 1/e of itself over so many steps
 FARTHEST_Z = 3.0
 
 
 @dataclass(frozen=True)
 class FeelConfig:
-    """`styles` it can be told; `width` channels; `dilations` of its layers, in steps; `style_width` of a style's vector."""
+    """`styles` it can be told; `width` channels; `dilations` of its layers, in steps; `style_width` of a
+    style's vector."""
 
     styles: tuple[str, ...] = ()
     width: int = 64
@@ -53,7 +58,8 @@ class FeelConfig:
 
 
 class FeelNet(nn.Module):
-    """(rows (B, R, N), style (B,) int64, 0 unknown) -> quantiles (B, 2, V, Q, N) of velocity and offset, rising over Q."""
+    """(rows (B, R, N), style (B,) int64, 0 unknown) -> quantiles (B, 2, V, Q, N) of velocity and offset,
+    rising over Q."""
 
     def __init__(self, config: FeelConfig, dropout: float = 0.0) -> None:
         super().__init__()
@@ -74,7 +80,9 @@ class FeelNet(nn.Module):
         below = steps[:, :, :, :MIDDLE].flip(3).cumsum(3).flip(3)
         above = steps[:, :, :, MIDDLE + 1 :].cumsum(3)
         rising = torch.cat([middle - below, middle, middle + above], dim=3)  # (B, 2, V, Q, N)
-        return torch.stack([VELOCITY_MIDDLE + VELOCITY_UNIT * rising[:, 0], OFFSET_UNIT * rising[:, 1]], dim=1)
+        return torch.stack(
+            [VELOCITY_MIDDLE + VELOCITY_UNIT * rising[:, 0], OFFSET_UNIT * rising[:, 1]], dim=1
+        )
 
 
 class _Layer(nn.Module):
@@ -93,7 +101,8 @@ class _Layer(nn.Module):
 
 
 def step_rows(hits: np.ndarray, grid: Grid, qpm: np.ndarray) -> np.ndarray:
-    """Return the network's rows (R, N) float32 for hits (N, 12) bool on the steps of `grid` that exist, at qpm (N,)."""
+    """Return the network's rows (R, N) float32 for hits (N, 12) bool on the steps of `grid` that exist, at
+    qpm (N,)."""
     steps = grid.measure_steps
     place = np.concatenate([np.arange(n) for n in steps])
     rows = np.zeros((ROWS, len(place)), np.float32)
@@ -106,7 +115,8 @@ def step_rows(hits: np.ndarray, grid: Grid, qpm: np.ndarray) -> np.ndarray:
 
 
 def value_at(quantiles: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Return (n,) the value at normal z (n,) of the distribution whose quantiles are (n, Q): linear in z, ends drawn out."""
+    """Return (n,) the value at normal z (n,) of the distribution whose quantiles are (n, Q): linear in z,
+    ends drawn out."""
     z = np.clip(z, -FARTHEST_Z, FARTHEST_Z)
     at = np.clip(np.searchsorted(LEVELS_AS_Z, z), 1, len(LEVELS) - 1)
     row = np.arange(len(z))
@@ -115,7 +125,8 @@ def value_at(quantiles: np.ndarray, z: np.ndarray) -> np.ndarray:
 
 
 def z_of(quantiles: np.ndarray, values: np.ndarray, half_unit: float = 0.0) -> np.ndarray:
-    """Return (n,) the normal z of values (n,), the inverse of `value_at`; a value stands for all within `half_unit` of it."""
+    """Return (n,) the normal z of values (n,), the inverse of `value_at`; a value stands for all within
+    `half_unit` of it."""
     row, found = np.arange(len(values)), []
     for value in (values - half_unit, values + half_unit):
         at = np.clip((quantiles < value[:, None]).sum(axis=1), 1, len(LEVELS) - 1)
@@ -127,7 +138,8 @@ def z_of(quantiles: np.ndarray, values: np.ndarray, half_unit: float = 0.0) -> n
 
 
 def pinball(quantiles: Tensor, target: Tensor) -> Tensor:
-    """Return the pinball loss (...,) of quantiles (..., Q) against target (...,), mean over the levels; less is better."""
+    """Return the pinball loss (...,) of quantiles (..., Q) against target (...,), mean over the levels; less
+    is better."""
     error = target[..., None] - quantiles
     levels = torch.tensor(LEVELS, dtype=quantiles.dtype)
     return torch.maximum(levels * error, (levels - 1) * error).mean(-1)

@@ -7,8 +7,9 @@
 | x4, 1x1 with f0 and step noise, + position map, Residual (3, 3), Residual (3, 5) | C @ (4, 16) |
 | 1x1, bias -2 | V logits @ (4, 16) |
 
-Every Residual is steered by [song noise, glob, wishes]. The Encoder, used in training alone, guesses the noise that real
-drums would have come from, so that the generator learns to use its noise (VAE-GAN, arXiv 1512.09300).
+Every Residual is steered by [song noise, glob, wishes]. The Encoder, used in training alone, guesses the
+noise that real drums would have come from, so that the generator learns to use its noise (VAE-GAN, arXiv
+1512.09300).
 """
 
 from __future__ import annotations
@@ -52,12 +53,14 @@ class Generator(nn.Module):
         nn.init.constant_(self.out.bias, -2.0)
 
     def forward(self, condition: Condition, noise: Noise, plan: Tensor | None = None) -> Tensor:
-        """Noise of k times as many samples gives k answers to each condition, the first answers to all of them first; so does
-        the plan. None: all bars are new.
+        """Noise of k times as many samples gives k answers to each condition, the first answers to all of
+        them first; so does the plan. None: all bars are new.
         """
         heard = [*self.conditioner(condition), wish_features(condition, len(self.config.styles))]
         answers = len(noise.song) // len(condition)
-        f0, f1, f2, glob, wishes = (maps.repeat(answers, *[1] * (maps.dim() - 1)) for maps in heard) if answers > 1 else heard
+        f0, f1, f2, glob, wishes = (
+            (maps.repeat(answers, *[1] * (maps.dim() - 1)) for maps in heard) if answers > 1 else heard
+        )
         steering = torch.cat([noise.song, glob, wishes], dim=1)  # (B, W)
         bars = [f2 + self.bar_position, spread_bars(noise.bar)]
         if self.choices:
@@ -69,7 +72,9 @@ class Generator(nn.Module):
         maps = self.beat_in(torch.cat([maps, f1], dim=1))
         maps = self.beat_second(self.beat_first(maps, steering), steering)
         maps = self.to_steps(maps)  # (B, 2C, M, S)
-        maps = self.step_in(torch.cat([maps, f0, along_steps(noise.step)], dim=1)) + self.step_position  # (B, C, M, S)
+        maps = (
+            self.step_in(torch.cat([maps, f0, along_steps(noise.step)], dim=1)) + self.step_position
+        )  # (B, C, M, S)
         maps = self.step_second(self.step_first(maps, steering), steering)
         logits = self.out(F.leaky_relu(maps, SLOPE))  # (B, V, M, S)
         return logits.permute(0, 2, 3, 1).flatten(1, 2).float()  # (B, T, V)
@@ -78,7 +83,8 @@ class Generator(nn.Module):
 class Encoder(nn.Module):
     """(drums (B, T, V), Condition) -> mean and log-variance of (song noise, bar noise).
 
-    [drums, bass] -> conv (1, 5) C -> conv (1, 4)/(1, 4) 2C -> conv (1, 4) 2C @ (4, 1) -> bar; linear 128 -> song.
+    [drums, bass] -> conv (1, 5) C -> conv (1, 4)/(1, 4) 2C -> conv (1, 4) 2C @ (4, 1) -> bar; linear 128 ->
+    song.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -100,4 +106,9 @@ class Encoder(nn.Module):
         bar_mean, bar_logvar = self.bar(maps)[..., 0].permute(0, 2, 1).chunk(2, dim=2)  # (B, M, Z)
         hidden = F.leaky_relu(self.hidden(maps.flatten(1)), SLOPE)
         song_mean, song_logvar = self.song(hidden).chunk(2, dim=1)  # (B, Z)
-        return song_mean.float(), song_logvar.float().clamp(-8, 8), bar_mean.float(), bar_logvar.float().clamp(-8, 8)
+        return (
+            song_mean.float(),
+            song_logvar.float().clamp(-8, 8),
+            bar_mean.float(),
+            bar_logvar.float().clamp(-8, 8),
+        )

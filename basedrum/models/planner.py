@@ -1,16 +1,17 @@
 """Which bars are new, and which play an earlier one again: drawn before a phrase is heard.
 
-Of real bars 60 to 70 % repeat one of the four to seven before them, hit for hit. A generator whose every cell is a throw of
-its own hardly ever does, however its dice are shared: one hit in two hundred differs. So repeating is decided apart: for each
-bar of a phrase the planner gives the chances of "new", of "as 1, 2, 3 or 4 bars ago" and, where the drummer has a memory, of
-"as when the bass was last like this", knowing the bars of the bass, the drums before, and what it has decided for the bars
-before in the phrase. New bars are the generator's.
+Of real bars 60 to 70 % repeat one of the four to seven before them, hit for hit. A generator whose every cell
+is a throw of
+its own hardly ever does, however its dice are shared: one hit in two hundred differs. So repeating is decided
+apart: for each bar of a phrase the planner gives the chances of "new", of "as 1, 2, 3 or 4 bars ago" and,
+where the drummer has a memory, of "as when the bass was last like this", knowing the bars of the bass, the
+drums before, and what it has decided for the bars before in the phrase. New bars are the generator's.
 
-Where the same bass comes back after another one, real drummers play .62 of the bars as one of the four before, .25 as they
-did then, and .13 anew (9,759 phrases of 501 held-out songs).
+Where the same bass comes back after another one, real drummers play .62 of the bars as one of the four
+before, .25 as they did then, and .13 anew (9,759 phrases of 501 held-out songs).
 
-Conventions: a plan is (B, M) int64, 0 new, k the bar k before, RECALL the bar in the same place of `condition.recalled`; bars
-before the phrase are those of `condition.previous`.
+Conventions: a plan is (B, M) int64, 0 new, k the bar k before, RECALL the bar in the same place of
+`condition.recalled`; bars before the phrase are those of `condition.previous`.
 """
 
 from __future__ import annotations
@@ -53,15 +54,20 @@ class Planner(nn.Module):
             nn.LeakyReLU(SLOPE),
         )
         decided = (MEASURES_PER_PHRASE - 1) * self.choices
-        self.choose = nn.ModuleList(nn.Linear(HIDDEN + decided, self.choices) for _ in range(MEASURES_PER_PHRASE))
+        self.choose = nn.ModuleList(
+            nn.Linear(HIDDEN + decided, self.choices) for _ in range(MEASURES_PER_PHRASE)
+        )
 
     def forward(self, condition: Condition, plan: Tensor) -> Tensor:
         """Return the logits (B, M, K) of each bar's choice, given those of `plan` for the bars before it."""
         seen, allowed = self.seen(plan_features(condition)), possible(condition)
-        return torch.stack([self._logits(bar, seen, allowed, plan) for bar in range(MEASURES_PER_PHRASE)], dim=1)
+        return torch.stack(
+            [self._logits(bar, seen, allowed, plan) for bar in range(MEASURES_PER_PHRASE)], dim=1
+        )
 
     def draw(self, condition: Condition, uniform: Tensor, temperature: float = 1.0) -> Tensor:
-        """Return plans (k B, M) drawn with numbers `uniform` (k B, M) in 0..1; temperature 0 takes the likeliest."""
+        """Return plans (k B, M) drawn with numbers `uniform` (k B, M) in 0..1; temperature 0 takes the
+        likeliest."""
         answers = len(uniform) // len(condition)
         seen = self.seen(plan_features(condition)).repeat(answers, 1)
         allowed = possible(condition).repeat(answers, 1, 1)
@@ -84,8 +90,8 @@ class Planner(nn.Module):
 
 
 def plan_features(condition: Condition) -> Tensor:
-    """Return (B, F): how alike the bars of the bass are and where it starts notes, how alike the bars of the drums before are
-    and what they hold, tempo, and whether there are drums before."""
+    """Return (B, F): how alike the bars of the bass are and where it starts notes, how alike the bars of the
+    drums before are and what they hold, tempo, and whether there are drums before."""
     bass = as_measures(condition.bass[:, 0])  # (B, M, S, P) onsets
     first, second = torch.triu_indices(MEASURES_PER_PHRASE, MEASURES_PER_PHRASE, offset=1, device=bass.device)
     rhythm = bass.amax(dim=3)  # (B, M, S)
@@ -102,8 +108,8 @@ def plan_features(condition: Condition) -> Tensor:
 
 
 def _memory_features(condition: Condition, bass: Tensor, previous: Tensor) -> list[Tensor]:
-    """Return how alike the bars of the bass before and now are, in rhythm and whole, and what the recalled drums hold and how
-    alike they are, to each other and to those before."""
+    """Return how alike the bars of the bass before and now are, in rhythm and whole, and what the recalled
+    drums hold and how alike they are, to each other and to those before."""
     given = condition.has_previous[:, None]
     count = MEASURES_PER_PHRASE
     now = bass.repeat(1, count, 1, 1)  # (B, M M, S, P)
@@ -111,14 +117,19 @@ def _memory_features(condition: Condition, bass: Tensor, previous: Tensor) -> li
     apart = (now.amax(dim=3) - before.amax(dim=3)).abs().sum(dim=2)
     same = (now == before).flatten(2).all(dim=2).to(bass.dtype)
     recalled = as_measures(condition.recalled) * is_recalled(condition)[:, None, None, None]
-    again = (recalled.repeat_interleave(count, dim=1) == previous.repeat(1, count, 1, 1)).flatten(2).all(dim=2).to(bass.dtype)
+    again = (
+        (recalled.repeat_interleave(count, dim=1) == previous.repeat(1, count, 1, 1))
+        .flatten(2)
+        .all(dim=2)
+        .to(bass.dtype)
+    )
     parts = [torch.log1p(apart) * given, same * given, again, measure_distances(recalled)]
     return [*parts, torch.log1p(recalled.sum(dim=2)).flatten(1), condition.likeness]
 
 
 def possible(condition: Condition) -> Tensor:
-    """Return (B, M, K) bool: a bar can repeat one of the same length in the phrase, one before it where drums are given, and
-    the recalled one where there is one."""
+    """Return (B, M, K) bool: a bar can repeat one of the same length in the phrase, one before it where drums
+    are given, and the recalled one where there is one."""
     length = as_measures(condition.active).sum(dim=2)  # (B, M)
     choices = MEASURES_PER_PHRASE + 1 + (condition.recalled is not None)
     allowed = torch.ones(*length.shape, choices, dtype=torch.bool, device=length.device)
@@ -127,13 +138,15 @@ def possible(condition: Condition) -> Tensor:
     for bar in range(MEASURES_PER_PHRASE):
         for back in range(1, RECALL):
             there = bar - back
-            allowed[:, bar, back] = length[:, bar] == length[:, there] if there >= 0 else condition.has_previous > 0
+            allowed[:, bar, back] = (
+                length[:, bar] == length[:, there] if there >= 0 else condition.has_previous > 0
+            )
     return allowed
 
 
 def plan_of(drums: Tensor, condition: Condition) -> Tensor:
-    """Return the plan (B, M) that real drums (B, T, V) follow: the nearest bar that each repeats, else the recalled one, 0
-    where none is the same."""
+    """Return the plan (B, M) that real drums (B, T, V) follow: the nearest bar that each repeats, else the
+    recalled one, 0 where none is the same."""
     bars = torch.cat([as_measures(condition.previous), as_measures(drums)], dim=1).flatten(2)  # (B, 2M, S V)
     allowed = possible(condition)
     plan = torch.zeros(len(drums), MEASURES_PER_PHRASE, dtype=torch.int64, device=drums.device)
@@ -150,7 +163,9 @@ def plan_of(drums: Tensor, condition: Condition) -> Tensor:
 
 def follow_plan(hits: Tensor, condition: Condition, plan: Tensor) -> Tensor:
     """Return hits (B, T, V) in which the bars that the plan repeats are those they repeat."""
-    bars = torch.cat([as_measures(condition.previous).to(hits.dtype), as_measures(hits)], dim=1)  # (B, 2M, S, V)
+    bars = torch.cat(
+        [as_measures(condition.previous).to(hits.dtype), as_measures(hits)], dim=1
+    )  # (B, 2M, S, V)
     rows = torch.arange(len(hits), device=hits.device)
     bars = bars.clone()
     for bar in range(MEASURES_PER_PHRASE):

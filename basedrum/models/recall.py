@@ -1,7 +1,7 @@
 """Which earlier phrase of its song a phrase brings to mind: the one whose bass was most like its own.
 
-Two phrases of bass are as alike as the share of the steps with a note in either on which both start the same one (the lowest).
-The phrase before is not recalled, it is known anyway; of equals the latest is.
+Two phrases of bass are as alike as the share of the steps with a note in either on which both start the same
+one (the lowest). The phrase before is not recalled, it is known anyway; of equals the latest is.
 
 Conventions: a line is (..., T) int8, the lowest pitch row that starts on each step, -1 where none does.
 """
@@ -13,7 +13,8 @@ import numpy as np
 from basedrum.music.grid import MEASURES_PER_PHRASE
 
 LEAST = 0.25
-"""Less alike phrases are not recalled: of their bars real drummers repeat 2 in 100 that are not among the last four."""
+"""Less alike phrases are not recalled: of their bars real drummers repeat 2 in 100 that are not among the
+last four."""
 
 
 def bass_line(onset: np.ndarray) -> np.ndarray:
@@ -29,8 +30,8 @@ def likeness(line: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def recall(line: np.ndarray, earlier: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return which of k earlier phrases each of n phrases brings to mind (n,), -1 for none, and the likeness (n, M) float32 of
-    its measures, zeros for none.
+    """Return which of k earlier phrases each of n phrases brings to mind (n,), -1 for none, and the likeness
+    (n, M) float32 of its measures, zeros for none.
 
     line: (n, T); earlier: (n, k, T), in order of time, the phrase before not among them.
     """

@@ -1,7 +1,7 @@
 """Finding the bass of a song, and its drums.
 
-A bass says so by its General MIDI program (32..39) or by its name; 416 of 5,594 real files name a bass track without
-such a program. A song where none says so is asked for its lowest mostly monophonic line.
+A bass says so by its General MIDI program (32..39) or by its name; 416 of 5,594 real files name a bass track
+without such a program. A song where none says so is asked for its lowest mostly monophonic line.
 
 Conventions: for users tracks are numbered from 1, in the order of `Song.tracks`.
 """
@@ -34,7 +34,8 @@ _NOT_BASS_NAME = re.compile(r"drum|perc|kick|snare|brass|fagott|fagot|vocal|voic
 
 
 def find_bass(song: Song, choice: str | int | None = None) -> Track:
-    """Return the track that plays the bass, or the one that `choice` names: a number from 1, or a part of a name.
+    """Return the track that plays the bass, or the one that `choice` names: a number from 1, or a part of a
+    name.
 
     Raises:
         NoBassError: no bass is found, or `choice` fits no track; the message lists the tracks.
@@ -47,7 +48,11 @@ def find_bass(song: Song, choice: str | int | None = None) -> Track:
         return _whole_line(max(named, key=lambda track: (_score(song, track), -track.index)), named)
     limit = HIGHEST_ONLY_PITCH if len(lines) == 1 else HIGHEST_UNNAMED_PITCH
     others = [track for track in lines if len(lines) == 1 or not _LEAD_NAME.search(track.name.casefold())]
-    low = [t for t in others if len(t.notes) >= MIN_NOTES and monophony(t.notes) >= MIN_MONOPHONY and _pitch(t) <= limit]
+    low = [
+        t
+        for t in others
+        if len(t.notes) >= MIN_NOTES and monophony(t.notes) >= MIN_MONOPHONY and _pitch(t) <= limit
+    ]
     longest = max((coverage(song, track) for track in lines), default=0.0)
     low = [track for track in low if coverage(song, track) >= longest / 4]
     if low:
@@ -58,12 +63,15 @@ def find_bass(song: Song, choice: str | int | None = None) -> Track:
 def bass_hints(song: Song, track: Track) -> int:
     """Return how many of program and name say that the track is a bass: 0, 1 or 2."""
     names = [other.name for other in song.tracks if not other.is_drum]
-    is_title = len(names) > 2 and len(set(names)) == 1  # all parts of one chunk carry its name: the title of the song
+    is_title = (
+        len(names) > 2 and len(set(names)) == 1
+    )  # all parts of one chunk carry its name: the title of the song
     return (track.program in BASS_PROGRAMS) + (is_bass_name(track.name) and not is_title)
 
 
 def is_bass_name(name: str) -> bool:
-    """Say whether a track of this name plays the bass: "E.Bass", "Baixo", "ベース"; not "Bassoon" nor "Bass Drum"."""
+    """Say whether a track of this name plays the bass: "E.Bass", "Baixo", "ベース"; not "Bassoon" nor "Bass
+    Drum"."""
     name = name.casefold()
     return bool(_BASS_NAME.search(name)) and not _NOT_BASS_NAME.search(name)
 
@@ -74,12 +82,15 @@ def drum_notes(song: Song) -> Notes:
 
 
 def monophony(notes: Notes) -> float:
-    """Return the share of notes 0..1 that start when the note before has (nearly) ended; 1 for a single line."""
+    """Return the share of notes 0..1 that start when the note before has (nearly) ended; 1 for a single
+    line."""
     if len(notes) < 2:
         return 1.0
     starts, ends = notes.start_ticks, np.maximum.accumulate(notes.end_ticks)
     gaps = starts[1:] - starts[:-1]
-    legato = np.maximum((notes.end_ticks - notes.start_ticks)[:-1] / 4, 1)  # a tied or legato line may overlap a little
+    legato = np.maximum(
+        (notes.end_ticks - notes.start_ticks)[:-1] / 4, 1
+    )  # a tied or legato line may overlap a little
     return float(((ends[:-1] - starts[1:] <= legato) & (gaps > 0)).mean())
 
 
@@ -90,7 +101,8 @@ def coverage(song: Song, track: Track) -> float:
 
 
 def _whole_line(best: Track, named: list[Track]) -> Track:
-    """Return the line with the notes it plays on other programs: a bass that changes its sound is read as several tracks."""
+    """Return the line with the notes it plays on other programs: a bass that changes its sound is read as
+    several tracks."""
     pieces = [track for track in named if track.name == best.name and track is not best]
     joined = Notes.join([best.notes, *(piece.notes for piece in pieces)])
     return replace(best, notes=joined) if pieces and monophony(joined) >= MIN_MONOPHONY else best
@@ -117,7 +129,9 @@ def _chosen(song: Song, choice: str | int) -> Track:
         exact = [track for track in found if track.name.strip().casefold() == text.casefold()]
         if found:
             return max(exact or found, key=lambda track: (not track.is_drum, len(track.notes), -track.index))
-    raise NoBassError(f"{printable(song.name) or 'MIDI data'}: no track {printable(text, 60)!r}, {_listing(song)}")
+    raise NoBassError(
+        f"{printable(song.name) or 'MIDI data'}: no track {printable(text, 60)!r}, {_listing(song)}"
+    )
 
 
 def _listing(song: Song) -> str:

@@ -2,8 +2,8 @@
 
     1-..1.5.        root held for two steps, root again, fifth
 
-    1 to 9    degrees of the chord's scale upwards (3 and 7 follow the chord: minor in `ii7`, major in `IM7`); 8 the octave
-    0         the tenth (the third an octave up)
+    1 to 9    degrees of the chord's scale upwards (3 and 7 follow the chord: minor in `ii7`, major in `IM7`);
+    8 the octave 0         the tenth (the third an octave up)
     b t       flat second, tritone
     v w u     below the root: the fifth, the seventh, the sixth
     < >       a semitone below or above the next chord's root
@@ -12,7 +12,8 @@
     -         the note before sounds on, also across the bar line
     .         rest; `|` and blanks are ignored
 
-Chords are roman figures over a key (`I`, `ii7`, `bVII`, `IVM7`, `V7`) or names (`E`, `Am7`, `Bb`). Minor is lower case or `m`.
+Chords are roman figures over a key (`I`, `ii7`, `bVII`, `IVM7`, `V7`) or names (`E`, `Am7`, `Bb`). Minor is
+lower case or `m`.
 Conventions: pitches are MIDI numbers; roots lie in 28..39, the low octave of a bass tuned E A D G.
 """
 
@@ -32,7 +33,8 @@ _DEGREES = ("I", "II", "III", "IV", "V", "VI", "VII")
 
 @dataclass(frozen=True)
 class Chord:
-    """A chord as a bass player reads it: semitones of its root above the key (or above C), and of its tones above its root."""
+    """A chord as a bass player reads it: semitones of its root above the key (or above C), and of its tones
+    above its root."""
 
     root: int
     third: int
@@ -43,7 +45,8 @@ class Chord:
 
 @dataclass(frozen=True)
 class FigureNote:
-    """One note of a bass line: where it starts and how long it is written, in steps; `dead` for a muted one."""
+    """One note of a bass line: where it starts and how long it is written, in steps; `dead` for a muted
+    one."""
 
     step: int
     num_steps: int
@@ -90,12 +93,14 @@ def read_figure(text: str) -> str:
 
 
 def root_pitch(chord: Chord, key: int = 0) -> int:
-    """Return the MIDI pitch 28..39 of a chord's root; `key` is the pitch class (0 = C) that roman figures count from."""
+    """Return the MIDI pitch 28..39 of a chord's root; `key` is the pitch class (0 = C) that roman figures
+    count from."""
     return LOWEST_ROOT + (chord.root + key - LOWEST_ROOT) % 12
 
 
 def bass_notes(bars: Sequence[tuple[str, Chord]], key: int = 0) -> list[FigureNote]:
-    """Return the notes of a line, bar by bar as (marks, chord); `<`, `>` and `n` look at the chord of the bar after.
+    """Return the notes of a line, bar by bar as (marks, chord); `<`, `>` and `n` look at the chord of the bar
+    after.
 
     After the last bar the first chord comes again. Notes that would lie below 28 sound an octave higher.
     """

@@ -1,11 +1,12 @@
 """Musical time: where a tick falls in the bars of a song, and where a step sounds.
 
-A song's written bars are laid on *measures* of at most 16 sixteenth steps, the cells the networks see. A 4/4 bar is one
-measure of 16 steps, a 3/4 bar one measure of 12 (the last 4 steps are inactive), a 5/4 bar two measures of 12 and 8.
+A song's written bars are laid on *measures* of at most 16 sixteenth steps, the cells the networks see. A 4/4
+bar is one measure of 16 steps, a 3/4 bar one measure of 12 (the last 4 steps are inactive), a 5/4 bar two
+measures of 12 and 8.
 
-Conventions: ticks are absolute from the start of the file; steps are sixteenths (a quarter of a quarter note); a measure
-index counts from the first bar of the song; offsets are in steps, -0.5..0.5 around the step. Tempo is in quarters per minute.
-Musical and clock time mix only here.
+Conventions: ticks are absolute from the start of the file; steps are sixteenths (a quarter of a quarter
+note); a measure index counts from the first bar of the song; offsets are in steps, -0.5..0.5 around the step.
+Tempo is in quarters per minute. Musical and clock time mix only here.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class Grid:
         ticks_per_quarter: resolution of the file, 1..32767.
         end_tick: where the song ends; the bars cover it (at least one bar).
         tempos: (tick, quarters per minute), sorted by tick; empty means 120 throughout.
-        time_signatures: (tick, numerator, denominator), sorted by tick; empty means 4/4 throughout. A change inside
-            a bar cuts that bar short.
+        time_signatures: (tick, numerator, denominator), sorted by tick; empty means 4/4 throughout. A change
+            inside a bar cuts that bar short.
     """
 
     ticks_per_quarter: int
@@ -63,7 +64,9 @@ class Grid:
         signatures = [s for s in self.time_signatures if s[0] < max(self.end_tick, 1)]
         if not signatures or signatures[0][0] > 0:
             signatures.insert(0, (0, 4, 4))
-        runs: list[tuple[float, float, int, list[int]]] = []  # first tick, ticks a bar, bars, steps of each bar's measures
+        runs: list[
+            tuple[float, float, int, list[int]]
+        ] = []  # first tick, ticks a bar, bars, steps of each bar's measures
         for i, (tick, numerator, denominator) in enumerate(signatures):
             last = i + 1 == len(signatures)
             end = max(self.end_tick, 1) if last else signatures[i + 1][0]
@@ -74,7 +77,8 @@ class Grid:
             closing_tick = tick + (num_bars - 1) * bar_ticks
             cut = bar_ticks if last else min(bar_ticks, end - closing_tick)
             whole, closing = (
-                split_bar(math.ceil(length / self.ticks_per_step - 1e-9), numerator, denominator) for length in (bar_ticks, cut)
+                split_bar(math.ceil(length / self.ticks_per_step - 1e-9), numerator, denominator)
+                for length in (bar_ticks, cut)
             )
             if closing == whole:
                 runs.append((tick, bar_ticks, num_bars, whole))
@@ -83,7 +87,8 @@ class Grid:
         return self._laid_out(runs)
 
     def _laid_out(self, runs: list[tuple[float, float, int, list[int]]]) -> tuple[np.ndarray, ...]:
-        """The measures of runs of equal bars, all runs at once: songs may change their metre hundreds of times."""
+        """The measures of runs of equal bars, all runs at once: songs may change their metre hundreds of
+        times."""
         first_tick, bar_ticks, num_bars = (np.asarray(column) for column in list(zip(*runs, strict=True))[:3])
         sizes = np.asarray([len(steps) for *_, steps in runs])
         pieces = np.zeros((len(runs), sizes.max()), np.int64)
@@ -121,7 +126,8 @@ class Grid:
 
     @property
     def pace(self) -> np.ndarray:
-        """(M,) how fast the beats of a measure go against quarters: 1, but in compound time (see `swing.LaidGrid`)."""
+        """(M,) how fast the beats of a measure go against quarters: 1, but in compound time (see
+        `swing.LaidGrid`)."""
         return np.ones(self.num_measures)
 
     @property
@@ -137,8 +143,8 @@ class Grid:
     def locate(self, ticks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return (measure, step, offset) of each tick: the nearest step in the file's own bars.
 
-        A tick nearer to the next measure's first step than to its own measure's last belongs to the next measure; in the
-        last measure it stays on the last step. Offsets of the rest lie in -0.5..0.5 steps.
+        A tick nearer to the next measure's first step than to its own measure's last belongs to the next
+        measure; in the last measure it stays on the last step. Offsets of the rest lie in -0.5..0.5 steps.
         """
         ticks = np.asarray(ticks, dtype=np.float64)
         starts, steps = self.measure_ticks, self.measure_steps
@@ -148,8 +154,12 @@ class Grid:
         step = np.minimum(nearest, steps[measure] - 1)
         later = measure + 1
         has_next = later < len(starts)
-        gap = np.where(has_next, (starts[np.minimum(later, len(starts) - 1)] - ticks) / self.ticks_per_step, np.inf)
-        over = has_next & ((nearest > step) | (gap < np.abs(position - step)))  # a bar may be cut between two steps
+        gap = np.where(
+            has_next, (starts[np.minimum(later, len(starts) - 1)] - ticks) / self.ticks_per_step, np.inf
+        )
+        over = has_next & (
+            (nearest > step) | (gap < np.abs(position - step))
+        )  # a bar may be cut between two steps
         offset = np.where(over, -gap, position - step)
         measure = np.where(over, later, measure)
         step = np.where(over, 0, step)
@@ -166,7 +176,8 @@ class Grid:
         return np.arange(before[-1] + steps[-1]) + np.repeat(skipped, steps)
 
     def cells_at(self, ticks: np.ndarray) -> np.ndarray:
-        """Return measure * 16 + step of each tick (int64), as `locate` finds them, in a fraction of its time."""
+        """Return measure * 16 + step of each tick (int64), as `locate` finds them, in a fraction of its
+        time."""
         if self._cell_of_step is None:
             measure, step, _ = self.locate(ticks)
             return measure * STEPS_PER_MEASURE + step

@@ -1,7 +1,8 @@
 """The drum kit: twelve voices, the General MIDI pitches each one gathers, and the pitch written back.
 
-Conventions: a kit array is (..., 12) over voices in the order of `VOICES`; a pitch array is (..., 72) over MIDI pitches from
-24, as in `rolls`. The first pitch of a row is the one written; every one of them exists in General MIDI's kit (35..81).
+Conventions: a kit array is (..., 12) over voices in the order of `VOICES`; a pitch array is (..., 72) over
+MIDI pitches from 24, as in `rolls`. The first pitch of a row is the one written; every one of them exists in
+General MIDI's kit (35..81).
 
 Source: General MIDI percussion map. The rows cover 97.6 % of the drum hits of 7,539 songs.
 """
@@ -27,7 +28,20 @@ KIT: tuple[tuple[str, tuple[int, ...], float], ...] = (
 )
 VOICES: tuple[str, ...] = tuple(row[0] for row in KIT)
 NUM_VOICES = len(KIT)
-KICK, SNARE, SIDE_STICK, CLOSED_HAT, PEDAL_HAT, OPEN_HAT, LOW_TOM, MID_TOM, HIGH_TOM, CRASH, RIDE, PERCUSSION = range(12)
+(
+    KICK,
+    SNARE,
+    SIDE_STICK,
+    CLOSED_HAT,
+    PEDAL_HAT,
+    OPEN_HAT,
+    LOW_TOM,
+    MID_TOM,
+    HIGH_TOM,
+    CRASH,
+    RIDE,
+    PERCUSSION,
+) = range(12)
 WRITTEN_PITCHES: tuple[int, ...] = tuple(row[1][0] for row in KIT)
 LOWEST_DRUM_PITCH, HIGHEST_DRUM_PITCH = 35, 81
 
@@ -38,14 +52,16 @@ for _voice, (_, _pitches, _) in enumerate(KIT):
 
 
 def fold(pitched: np.ndarray, lowest_pitch: int = 24) -> np.ndarray:
-    """Return (..., 12) the largest value among the pitches of each voice; `pitched` is (..., P) from `lowest_pitch` up."""
+    """Return (..., 12) the largest value among the pitches of each voice; `pitched` is (..., P) from
+    `lowest_pitch` up."""
     top = lowest_pitch + pitched.shape[-1]
     rows = [[p - lowest_pitch for p in pitches if lowest_pitch <= p < top] for _, pitches, _ in KIT]
     return np.stack([pitched[..., row].max(axis=-1) for row in rows], axis=-1)
 
 
 def unfold(voices: np.ndarray, num_pitches: int = 72, lowest_pitch: int = 24) -> np.ndarray:
-    """Return (..., P) with each voice on the pitch it is written with; the inverse of `fold` on what a kit can say."""
+    """Return (..., P) with each voice on the pitch it is written with; the inverse of `fold` on what a kit
+    can say."""
     pitched = np.zeros((*voices.shape[:-1], num_pitches), dtype=voices.dtype)
     pitched[..., [p - lowest_pitch for p in WRITTEN_PITCHES]] = voices
     return pitched

@@ -1,14 +1,17 @@
-"""Any metre on measures of 4/4: which of a bar's steps a drummer of 4/4 songs is asked for, and what it hears there.
+"""Any metre on measures of 4/4: which of a bar's steps a drummer of 4/4 songs is asked for, and what it hears
+there.
 
-Of the bars the drummer learned from 97 in 100 were in 4/4. A waltz cut off a bar of 4/4 has its backbeat on two and a second
-kick on three; asked for the first, second and *fourth* beat of a whole 4/4 bar, the drummer plays one, two, three as it
-should. So short bars are played as some beats of a 4/4 measure, or two of them as one; long ones as several measures.
+Of the bars the drummer learned from 97 in 100 were in 4/4. A waltz cut off a bar of 4/4 has its backbeat on
+two and a second kick on three; asked for the first, second and *fourth* beat of a whole 4/4 bar, the drummer
+plays one, two, three as it should. So short bars are played as some beats of a 4/4 measure, or two of them as
+one; long ones as several measures.
 
-Measured on the 4 to 103 songs of each metre that have eight bars and more of it, whole songs played before -> after: how the
-onsets of kick, snare and hats fall in the bar, correlation of ours with the real drums', song by song: 3/4 .17 -> .22, 5/4
-.13 -> .15, 6/4 .30 -> .38, 2/4 .19 -> .26, 6/8 .30 -> .36, 12/8 .25 -> .41 (in the mean over songs, kick and snare alone: 6/4
-.48 -> .84, 12/8 .31 -> .83, 6/8 .64 -> .85, 5/4 .67 -> .71, but 3/4 .93 -> .84). For 7/8, 7/4 and 5/8 nothing tried was
-better than bars of 4/4 cut short, and they are as they were.
+Measured on the 4 to 103 songs of each metre that have eight bars and more of it, whole songs played before ->
+after: how the onsets of kick, snare and hats fall in the bar, correlation of ours with the real drums', song
+by song: 3/4 .17 -> .22, 5/4 .13 -> .15, 6/4 .30 -> .38, 2/4 .19 -> .26, 6/8 .30 -> .36, 12/8 .25 -> .41 (in
+the mean over songs, kick and snare alone: 6/4 .48 -> .84, 12/8 .31 -> .83, 6/8 .64 -> .85, 5/4 .67 -> .71,
+but 3/4 .93 -> .84). For 7/8, 7/4 and 5/8 nothing tried was better than bars of 4/4 cut short, and they are as
+they were.
 
 Conventions: a cell is measure * 16 + step on the song's grid; -1 is no cell.
 """
@@ -75,7 +78,8 @@ _JOINED = (4, 8)  # bars of so many steps make up a measure together
 
 
 def common_time(grid: Grid, first_bar: int = 0) -> CommonTime:
-    """Return the bars of `grid` as measures of 4/4; what comes before `first_bar` is not joined with what follows."""
+    """Return the bars of `grid` as measures of 4/4; what comes before `first_bar` is not joined with what
+    follows."""
     active = np.flatnonzero((np.arange(STEPS_PER_MEASURE) < grid.measure_steps[:, None]).ravel())
     bar_of = grid.bars[active // STEPS_PER_MEASURE]
     bars = np.split(active, np.flatnonzero(np.diff(bar_of)) + 1)
@@ -85,7 +89,9 @@ def common_time(grid: Grid, first_bar: int = 0) -> CommonTime:
         size, joined = len(bars[at]), 1
         if size in _JOINED:
             most = STEPS_PER_MEASURE // size
-            while joined < most and at + joined not in (first_bar, len(bars)) and len(bars[at + joined]) == size:
+            while (
+                joined < most and at + joined not in (first_bar, len(bars)) and len(bars[at + joined]) == size
+            ):
                 joined += 1
         cells = np.concatenate(bars[at : at + joined])
         for plays, hears in _layout(size, len(cells)):
@@ -97,7 +103,8 @@ def common_time(grid: Grid, first_bar: int = 0) -> CommonTime:
 
 
 def _layout(size: int, num_cells: int) -> list[tuple[list[int], list[int]]]:
-    """Return the steps played and heard in each measure, for bars of `size` steps that have `num_cells` together."""
+    """Return the steps played and heard in each measure, for bars of `size` steps that have `num_cells`
+    together."""
     if size in _LAYOUTS:
         return _LAYOUTS[size]
     if size in _JOINED:

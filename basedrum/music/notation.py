@@ -3,8 +3,8 @@
     groove("kick   x...x...x...x...",
            "snare  ....X.......X...")
 
-One row a voice of the kit, one character a sixteenth: `x` a hit, `X` an accent, `o` a ghost note, `.` or `-` nothing;
-blanks and bar lines (`|`) between the characters are ignored.
+One row a voice of the kit, one character a sixteenth: `x` a hit, `X` an accent, `o` a ghost note, `.` or `-`
+nothing; blanks and bar lines (`|`) between the characters are ignored.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ VELOCITY_OF_MARK = {"x": 92, "X": 116, "o": 46, ".": 0, "-": 0}
 
 
 def marks_to_velocities(*rows: str) -> np.ndarray:
-    """Return (T, 12) int64: the velocity of each step and voice that rows of text describe, 0 where nothing; T as written.
+    """Return (T, 12) int64: the velocity of each step and voice that rows of text describe, 0 where nothing;
+    T as written.
 
     Raises:
         ValueError: an unknown voice or character, a voice written twice, or rows of different length.
@@ -34,7 +35,9 @@ def marks_to_velocities(*rows: str) -> np.ndarray:
         marks = row.strip()[len(name) :].replace("|", "").replace(" ", "")
         unknown = set(marks) - set(VELOCITY_OF_MARK)
         if unknown:
-            raise ValueError(f"groove row {row!r}: unknown mark {sorted(unknown)[0]!r}, use one of x X o . - |")
+            raise ValueError(
+                f"groove row {row!r}: unknown mark {sorted(unknown)[0]!r}, use one of x X o . - |"
+            )
         parsed[kit.VOICES.index(name)] = [VELOCITY_OF_MARK[mark] for mark in marks]
     lengths = {len(marks) for marks in parsed.values()}
     if len(lengths) > 1:
@@ -57,7 +60,8 @@ def groove(*rows: str) -> DrumRoll:
 
 
 def to_text(hits: np.ndarray) -> str:
-    """Return kit hits (T, 12) bool as rows of text with bar lines, silent voices left out; the inverse of `groove`."""
+    """Return kit hits (T, 12) bool as rows of text with bar lines, silent voices left out; the inverse of
+    `groove`."""
     rows = []
     for voice, name in enumerate(kit.VOICES):
         if hits[:, voice].any():

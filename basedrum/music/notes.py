@@ -34,7 +34,9 @@ class Notes:
 
     def __getitem__(self, which: np.ndarray | slice) -> Notes:
         """Return the notes that a mask, an index array or a slice picks."""
-        return Notes(self.start_ticks[which], self.end_ticks[which], self.pitches[which], self.velocities[which])
+        return Notes(
+            self.start_ticks[which], self.end_ticks[which], self.pitches[which], self.velocities[which]
+        )
 
     @classmethod
     def empty(cls) -> Notes:
@@ -46,6 +48,8 @@ class Notes:
         """Return the notes of several parts as one, sorted by start, then pitch."""
         if not parts:
             return cls.empty()
-        joined = [np.concatenate([getattr(part, name) for part in parts]) for name in cls.__dataclass_fields__]
+        joined = [
+            np.concatenate([getattr(part, name) for part in parts]) for name in cls.__dataclass_fields__
+        ]
         order = np.lexsort((joined[2], joined[0]))
         return cls(*(array[order] for array in joined))

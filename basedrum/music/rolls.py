@@ -1,8 +1,8 @@
 """Piano rolls: the one form in which bass goes into a model and drums come out. BassRoll in, DrumRoll out.
 
-Conventions: (T, 72) over sixteenth steps and MIDI pitches 24..95; T is a whole number of measures of 16 steps, 64 for
-the phrase of four measures that the networks see. Steps past the end of a short measure (3/4) are empty.
-Onset and sustain are separate, because sustain alone merges repeated notes.
+Conventions: (T, 72) over sixteenth steps and MIDI pitches 24..95; T is a whole number of measures of 16
+steps, 64 for the phrase of four measures that the networks see. Steps past the end of a short measure (3/4)
+are empty. Onset and sustain are separate, because sustain alone merges repeated notes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ DEFAULT_VELOCITY = 96
 
 
 def fold_octaves(pitches: np.ndarray) -> np.ndarray:
-    """Return row indices 0..71: pitches outside MIDI 24..95 are moved by octaves to the nearest one inside."""
+    """Return row indices 0..71: pitches outside MIDI 24..95 are moved by octaves to the nearest one
+    inside."""
     rows = np.asarray(pitches) - LOWEST_PITCH
     outside = (rows < 0) | (rows >= NUM_PITCHES)
     if outside.any():
@@ -32,13 +33,16 @@ def fold_octaves(pitches: np.ndarray) -> np.ndarray:
 def _checked(array: np.ndarray, dtype: type, name: str) -> np.ndarray:
     array = np.asarray(array, dtype=dtype)
     if array.ndim != 2 or array.shape[1] != NUM_PITCHES or array.shape[0] % STEPS_PER_MEASURE:
-        raise ValueError(f"{name} has shape {array.shape}, expected (whole measures of {STEPS_PER_MEASURE} steps, 72)")
+        raise ValueError(
+            f"{name} has shape {array.shape}, expected (whole measures of {STEPS_PER_MEASURE} steps, 72)"
+        )
     return array
 
 
 @dataclass(frozen=True)
 class BassRoll:
-    """A bass line: `onset` (T, 72) bool, True where a note starts; `sustain` (T, 72) bool, True while it sounds."""
+    """A bass line: `onset` (T, 72) bool, True where a note starts; `sustain` (T, 72) bool, True while it
+    sounds."""
 
     onset: np.ndarray
     sustain: np.ndarray
@@ -88,7 +92,8 @@ class BassRoll:
 
     @classmethod
     def from_notes(cls, notes: Notes, grid: Grid) -> BassRoll:
-        """Quantise notes against the bars of `grid`: (grid.num_measures * 16, 72). A note lasts at least one step."""
+        """Quantise notes against the bars of `grid`: (grid.num_measures * 16, 72). A note lasts at least one
+        step."""
         num_steps = grid.num_measures * STEPS_PER_MEASURE
         onset = np.zeros((num_steps, NUM_PITCHES), bool)
         edges = np.zeros((num_steps + 1, NUM_PITCHES), np.int32)
@@ -107,7 +112,8 @@ class BassRoll:
         return cls(onset, sustain & active_steps(grid.measure_steps)[:, None])
 
     def to_notes(self, grid: Grid, velocity: int = DEFAULT_VELOCITY) -> Notes:
-        """Return the roll as notes on `grid`; a note ends at the next onset of its pitch or where its sustain ends."""
+        """Return the roll as notes on `grid`; a note ends at the next onset of its pitch or where its sustain
+        ends."""
         active = np.flatnonzero(active_steps(grid.measure_steps))  # the steps that exist, in order of time
         onset, sustain = self.onset[active], self.sustain[active]
         starts, rows = np.nonzero(onset)
@@ -132,7 +138,8 @@ class DrumRoll:
 
     Attributes:
         velocities: (T, 72) uint8, 1..127 where there is a hit, 0 elsewhere.
-        offsets: (T, 72) float32, how far the hit lies from its step, -0.5..0.5 steps, positive is late; 0 where no hit.
+        offsets: (T, 72) float32, how far the hit lies from its step, -0.5..0.5 steps, positive is late; 0
+            where no hit.
     """
 
     velocities: np.ndarray
@@ -141,11 +148,15 @@ class DrumRoll:
     def __post_init__(self) -> None:
         velocities = np.asarray(self.velocities)
         if velocities.size and (velocities.min() < 0 or velocities.max() > 127):
-            raise ValueError(f"DrumRoll.velocities run {velocities.min()}..{velocities.max()}, expected 0..127")
+            raise ValueError(
+                f"DrumRoll.velocities run {velocities.min()}..{velocities.max()}, expected 0..127"
+            )
         object.__setattr__(self, "velocities", _checked(velocities, np.uint8, "DrumRoll.velocities"))
         offsets = _checked(self.offsets, np.float32, "DrumRoll.offsets")
         if offsets.shape != self.velocities.shape:
-            raise ValueError(f"velocities {self.velocities.shape} and offsets {offsets.shape} differ in shape")
+            raise ValueError(
+                f"velocities {self.velocities.shape} and offsets {offsets.shape} differ in shape"
+            )
         object.__setattr__(self, "offsets", np.where(self.velocities > 0, offsets, np.float32(0)))
 
     @property
@@ -168,7 +179,9 @@ class DrumRoll:
 
     @classmethod
     def empty(cls, num_steps: int = STEPS_PER_PHRASE) -> DrumRoll:
-        return cls(np.zeros((num_steps, NUM_PITCHES), np.uint8), np.zeros((num_steps, NUM_PITCHES), np.float32))
+        return cls(
+            np.zeros((num_steps, NUM_PITCHES), np.uint8), np.zeros((num_steps, NUM_PITCHES), np.float32)
+        )
 
     @classmethod
     def from_hits(cls, hits: np.ndarray, velocity: int = DEFAULT_VELOCITY) -> DrumRoll:
@@ -177,12 +190,19 @@ class DrumRoll:
         return cls(velocities, np.zeros(velocities.shape, np.float32))
 
     @classmethod
-    def from_kit(cls, hits: np.ndarray, velocities: np.ndarray | None = None, offsets: np.ndarray | None = None) -> DrumRoll:
-        """Make a roll from kit hits (T, 12) bool, with velocities and offsets of the same shape where known."""
+    def from_kit(
+        cls, hits: np.ndarray, velocities: np.ndarray | None = None, offsets: np.ndarray | None = None
+    ) -> DrumRoll:
+        """Make a roll from kit hits (T, 12) bool, with velocities and offsets of the same shape where
+        known."""
         if velocities is None:
             velocities = np.full(hits.shape, DEFAULT_VELOCITY)
         loud = np.where(hits, np.clip(velocities, 1, 127), 0).astype(np.uint8)
-        late = np.zeros(hits.shape, np.float32) if offsets is None else np.where(hits, offsets, 0).astype(np.float32)
+        late = (
+            np.zeros(hits.shape, np.float32)
+            if offsets is None
+            else np.where(hits, offsets, 0).astype(np.float32)
+        )
         return cls(kit.unfold(loud), kit.unfold(late))
 
     def to_kit(self) -> np.ndarray:
@@ -205,11 +225,14 @@ class DrumRoll:
         return roll
 
     def to_notes(self, grid: Grid) -> Notes:
-        """Return the hits as notes on `grid`, each a sixteenth long, sorted by time; hits on inactive steps are left out."""
+        """Return the hits as notes on `grid`, each a sixteenth long, sorted by time; hits on inactive steps
+        are left out."""
         velocities = np.where(active_steps(grid.measure_steps)[:, None], self.velocities, 0)
         steps, rows = np.nonzero(velocities)
         start = grid.tick_at(
-            steps // STEPS_PER_MEASURE, steps % STEPS_PER_MEASURE, self.offsets[steps, rows].astype(np.float64)
+            steps // STEPS_PER_MEASURE,
+            steps % STEPS_PER_MEASURE,
+            self.offsets[steps, rows].astype(np.float64),
         )
         end = start + max(1, int(grid.ticks_per_step))
         order = np.lexsort((rows, start))

@@ -1,6 +1,7 @@
 """A song as data: its bars and its parts, wherever they came from. A door (`midi`, later `audio`) makes one.
 
-Conventions: ticks as in `grid`; programs are those of General MIDI, 0..127; pitches and velocities are MIDI's.
+Conventions: ticks as in `grid`; programs are those of General MIDI, 0..127; pitches and velocities are
+MIDI's.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from basedrum.music.notes import Notes
 
 @dataclass(frozen=True)
 class Part:
-    """Notes and what plays them: `name`, General MIDI `program` 0..127, `is_drum` for a drum kit, `notes` in ticks."""
+    """Notes and what plays them: `name`, General MIDI `program` 0..127, `is_drum` for a drum kit, `notes` in
+    ticks."""
 
     name: str
     program: int
@@ -42,7 +44,8 @@ class Track:
 
 @dataclass(frozen=True)
 class Song:
-    """A song: `name` for messages; `grid`, its bars and tempo, which end after the last note; `tracks`, those with notes."""
+    """A song: `name` for messages; `grid`, its bars and tempo, which end after the last note; `tracks`, those
+    with notes."""
 
     name: str
     grid: Grid

@@ -1,11 +1,13 @@
 """Swing and compound time: how the beats of a song are bent, and a grid that bends with them.
 
-The *swing* of a measure is where its off-beat falls, as a fraction of the beat: 1/2 is straight, 2/3 a triplet swing (long to
-short 2:1). A drummer learned from songs laid on the nearest sixteenth, where a swung off-beat is the fourth sixteenth of its
-beat: that is how it hears swing and how it answers. So on a `LaidGrid` the off-beat of a swung beat *is* that step, going in
-and coming out, and light swing (below .625) the third. (Straightening a swung bass was tried: over 80 swung songs the onset
-profile of the drums then agreed with the real drums' by r = .93; heard as learned .976; not swung on the way out .77.)
-Compound time (6/8, 12/8) is the same with dotted beats: each is one beat of four steps, its three eighths the steps 0, 1, 3.
+The *swing* of a measure is where its off-beat falls, as a fraction of the beat: 1/2 is straight, 2/3 a
+triplet swing (long to short 2:1). A drummer learned from songs laid on the nearest sixteenth, where a swung
+off-beat is the fourth sixteenth of its
+beat: that is how it hears swing and how it answers. So on a `LaidGrid` the off-beat of a swung beat *is* that
+step, going in and coming out, and light swing (below .625) the third. (Straightening a swung bass was tried:
+over 80 swung songs the onset profile of the drums then agreed with the real drums' by r = .93; heard as
+learned .976; not swung on the way out .77.) Compound time (6/8, 12/8) is the same with dotted beats: each is
+one beat of four steps, its three eighths the steps 0, 1, 3.
 
 Conventions: positions are fractions of a beat, 0..1; (M,) arrays are over the measures of the grid.
 """
@@ -27,14 +29,16 @@ WINDOW_MEASURES = 8  # to either side: what counts for whether a measure swings
 SHORTEST_SECTION = 4  # measures
 ENOUGH_OFF_BEATS = 4
 
-# What an onset says: straight off-beat, swung, late as a sixteenth, first sixteenth, first triplet, last sixteenth swung
+# What an onset says: straight off-beat, swung, late as a sixteenth, first sixteenth, first triplet, last
+# sixteenth swung
 _HALF, _SWUNG, _LATE, _EARLY, _THIRD, _LAST = range(6)
 _BOUNDS = ((0.46, 0.54), (0.54, 0.73), (0.73, 0.79), (0.21, 0.27), (0.27, 0.38), (0.79, 0.88))
 
 
 @dataclass(frozen=True)
 class Swing:
-    """Where off-beats fall in each measure: `eighths` (M,) in the beat, `sixteenths` (M,) in the half beat; .5 is straight.
+    """Where off-beats fall in each measure: `eighths` (M,) in the beat, `sixteenths` (M,) in the half beat;
+    .5 is straight.
 
     `of_others`: whether other parts than the bass had to be asked somewhere.
     """
@@ -49,7 +53,11 @@ class Swing:
             swung = positions[positions != STRAIGHT]
             if len(swung):
                 middle = float(np.median(swung))
-                where = f"{len(swung)} of {len(positions)} measures" if len(swung) < len(positions) else "throughout"
+                where = (
+                    f"{len(swung)} of {len(positions)} measures"
+                    if len(swung) < len(positions)
+                    else "throughout"
+                )
                 return f"{name} {middle / (1 - middle):.1f}:1 {where}{' by the other parts' if self.of_others else ''}"
         return ""
 
@@ -67,9 +75,11 @@ Metres = frozenset[tuple[int, int]]
 
 
 def dotted_metres(bass: Notes, grid: Grid) -> Metres:
-    """Return the compound metres of a song that its bass counts in dotted beats, and not in twos as a 6/8 of three quarters.
+    """Return the compound metres of a song that its bass counts in dotted beats, and not in twos as a 6/8 of
+    three quarters.
 
-    It counts in twos if it begins more notes on an eighth that only twos have than on one that only threes have.
+    It counts in twos if it begins more notes on an eighth that only twos have than on one that only threes
+    have.
     """
     ticks, starts = np.unique(bass.start_ticks), grid.measure_ticks[grid.starts_bar]
     bar = np.maximum(np.searchsorted(starts, ticks + grid.ticks_per_step / 2, side="right") - 1, 0)
@@ -92,8 +102,9 @@ def dotted_metres(bass: Notes, grid: Grid) -> Metres:
 def estimate_swing(bass: Notes, others: Notes, grid: Grid, dotted: Metres | None = None) -> Swing:
     """Return the swing of each measure as the onsets of the bass tell it, section by section.
 
-    Where the bass plays hardly any off-beats (a walking bass in quarters) the other pitched parts are asked. Compound
-    measures and those that are no whole beats are straight. What is heard in a measure is what its surroundings say.
+    Where the bass plays hardly any off-beats (a walking bass in quarters) the other pitched parts are asked.
+    Compound measures and those that are no whole beats are straight. What is heard in a measure is what its
+    surroundings say.
     """
     straight, coarse, pace = _uncompounded(grid, dotted)
     can_swing = _may_swing(straight, pace)
@@ -127,15 +138,20 @@ def estimate_swing(bass: Notes, others: Notes, grid: Grid, dotted: Metres | None
     return swing
 
 
-def _evidence(ticks: np.ndarray, grid: Grid, can_swing: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return counts (M, 6) of onsets by what they say, and the measure and the position in the beat of each onset."""
+def _evidence(
+    ticks: np.ndarray, grid: Grid, can_swing: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return counts (M, 6) of onsets by what they say, and the measure and the position in the beat of each
+    onset."""
     starts = grid.measure_ticks
     measure = np.maximum(np.searchsorted(starts, ticks + 1e-6, side="right") - 1, 0)
     beats = (ticks - starts[measure]) / grid.ticks_per_quarter
     measure, position = measure[can_swing[measure]], beats[can_swing[measure]] % 1
     counts = np.zeros((grid.num_measures, len(_BOUNDS)))
     for kind, (low, high) in enumerate(_BOUNDS):
-        counts[:, kind] = np.bincount(measure[(low < position) & (position < high)], minlength=grid.num_measures)
+        counts[:, kind] = np.bincount(
+            measure[(low < position) & (position < high)], minlength=grid.num_measures
+        )
     return counts, measure, position
 
 
@@ -148,7 +164,8 @@ def _around(counts: np.ndarray) -> np.ndarray:
 
 
 def _swings(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (M,) whether eighths swing, and whether so loosely that off-beats as late as a sixteenth are among them."""
+    """Return (M,) whether eighths swing, and whether so loosely that off-beats as late as a sixteenth are
+    among them."""
     half, swung, late, early = counts.T[:4]
     loose = (early < 0.1 * (swung + late)) & (swung >= 0.1 * late) & (swung + late >= 8) & (swung >= 3)
     unswung = np.where(loose, 0, late) + half
@@ -163,7 +180,8 @@ def _swings_in_sixteenths(counts: np.ndarray) -> np.ndarray:
 
 
 def _sections(what: np.ndarray) -> list[tuple[int, int]]:
-    """Return (start, stop) of each run of measures that swing; the shortest gaps are closed, the shortest runs dropped."""
+    """Return (start, stop) of each run of measures that swing; the shortest gaps are closed, the shortest
+    runs dropped."""
     what = what.copy()
     for value in (False, True):
         edges = np.flatnonzero(np.diff(what)) + 1
@@ -176,7 +194,8 @@ def _sections(what: np.ndarray) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Warp:
-    """A rising map, linear between its knots, from a song's `own` ticks to `straight` ticks and back; float64 arrays."""
+    """A rising map, linear between its knots, from a song's `own` ticks to `straight` ticks and back; float64
+    arrays."""
 
     own: np.ndarray
     straight: np.ndarray
@@ -196,7 +215,8 @@ def _interpolate(at: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray
 class LaidGrid(Grid):
     """A grid whose beats are bent: the measures and steps of `straight`, at the ticks that `warp` gives them.
 
-    Its bars are the written ones. A compound bar has four steps a dotted beat: 12/8 is a measure of 16 steps, 6/8 one of 8.
+    Its bars are the written ones. A compound bar has four steps a dotted beat: 12/8 is a measure of 16 steps,
+    6/8 one of 8.
 
     Attributes:
         pace: (M,) straight ticks an own tick: 1, in compound time of eighths 2/3.
@@ -236,10 +256,12 @@ class LaidGrid(Grid):
 
 
 def lay_song(bass: Notes, others: Notes, grid: Grid, ratio: float | None = None) -> tuple[Grid, Grid]:
-    """Return the grids to hear the bass on and to play the drums on: the same measures and steps, at ticks of their own.
+    """Return the grids to hear the bass on and to play the drums on: the same measures and steps, at ticks of
+    their own.
 
     Args:
-        ratio: long to short, 1 straight to 3 dotted, for the drums of the whole song; None swings as the bass does.
+        ratio: long to short, 1 straight to 3 dotted, for the drums of the whole song; None swings as the bass
+            does.
     """
     dotted = dotted_metres(bass, grid)
     heard = estimate_swing(bass, others, grid, dotted)
@@ -250,12 +272,16 @@ def lay_song(bass: Notes, others: Notes, grid: Grid, ratio: float | None = None)
     return lay_out(grid, heard, wish, dotted), lay_out(grid, wish, heard, dotted)
 
 
-def lay_out(grid: Grid, swing: Swing | None = None, heard: Swing | None = None, dotted: Metres | None = None) -> Grid:
-    """Return `grid` with its compound bars and its swung beats laid on steps; the same grid where there are none.
+def lay_out(
+    grid: Grid, swing: Swing | None = None, heard: Swing | None = None, dotted: Metres | None = None
+) -> Grid:
+    """Return `grid` with its compound bars and its swung beats laid on steps; the same grid where there are
+    none.
 
     Args:
         swing: where the off-beats fall; None is straight.
-        heard: how the bass swings, if not like that. An off-beat is the fourth step of its beat where both swing enough.
+        heard: how the bass swings, if not like that. An off-beat is the fourth step of its beat where both
+            swing enough.
         dotted: the compound metres to count in dotted beats; None: all.
     """
     straight, coarse, pace = _uncompounded(grid, dotted)
@@ -267,15 +293,21 @@ def lay_out(grid: Grid, swing: Swing | None = None, heard: Swing | None = None, 
     is_ternary = (pace != 1) | (np.minimum(eighths, (heard or swing).eighths) >= FOURTH_STEP_FROM) & can_swing
     inner = _inside_the_beat(np.where(pace != 1, TRIPLET, eighths), sixteenths, is_ternary)
     starts, stops = straight.measure_ticks, np.append(straight.measure_ticks[1:], straight.last_tick)
-    begin = starts[:, None] + np.arange(STEPS_PER_MEASURE // STEPS_PER_BEAT) * straight.ticks_per_quarter  # (M, 4) beats
+    begin = (
+        starts[:, None] + np.arange(STEPS_PER_MEASURE // STEPS_PER_BEAT) * straight.ticks_per_quarter
+    )  # (M, 4) beats
     is_whole = begin + straight.ticks_per_quarter <= stops[:, None] + 1e-6
     to_own = coarse.to_own if coarse else np.asarray
     bent = begin[..., None] + np.arange(STEPS_PER_BEAT) * straight.ticks_per_step  # (M, 4, 4) steps
     own = to_own(begin)[..., None] + inner[:, None] * (straight.ticks_per_quarter / pace)[:, None, None]
     at, which = np.unique(np.concatenate([bent[is_whole].ravel(), starts, stops[-1:]]), return_index=True)
     own = np.concatenate([own[is_whole].ravel(), to_own(starts), to_own(stops[-1:])])[which]
-    values = {name: getattr(grid, name) for name in ("ticks_per_quarter", "end_tick", "tempos", "time_signatures")}
-    return LaidGrid(**values, straight=straight, warp=Warp(own, at), pace=pace, is_ternary=is_ternary, swing=swing)
+    values = {
+        name: getattr(grid, name) for name in ("ticks_per_quarter", "end_tick", "tempos", "time_signatures")
+    }
+    return LaidGrid(
+        **values, straight=straight, warp=Warp(own, at), pace=pace, is_ternary=is_ternary, swing=swing
+    )
 
 
 def _inside_the_beat(eighths: np.ndarray, sixteenths: np.ndarray, is_ternary: np.ndarray) -> np.ndarray:
@@ -288,7 +320,8 @@ def _inside_the_beat(eighths: np.ndarray, sixteenths: np.ndarray, is_ternary: np
 
 
 def _uncompounded(grid: Grid, dotted: Metres | None) -> tuple[Grid, Warp | None, np.ndarray]:
-    """Return the grid with a quarter for each dotted beat, the map to its ticks (None: no such beats), and the pace (M,)."""
+    """Return the grid with a quarter for each dotted beat, the map to its ticks (None: no such beats), and
+    the pace (M,)."""
     signatures = [s for s in grid.time_signatures if s[0] < max(grid.end_tick, 1)]
     if dotted is None:
         dotted = frozenset(s[1:] for s in signatures if is_compound(*s[1:]))
@@ -296,7 +329,9 @@ def _uncompounded(grid: Grid, dotted: Metres | None) -> tuple[Grid, Warp | None,
         return grid, None, np.ones(grid.num_measures)
     if signatures[0][0] > 0:
         signatures.insert(0, (0, 4, 4))
-    own = np.asarray([*(tick for tick, *_ in signatures), max(grid.end_tick, signatures[-1][0] + 1)], np.float64)
+    own = np.asarray(
+        [*(tick for tick, *_ in signatures), max(grid.end_tick, signatures[-1][0] + 1)], np.float64
+    )
     paces = np.asarray([metre[1] / 12 if tuple(metre) in dotted else 1.0 for _, *metre in signatures])
     at = np.concatenate([[0.0], np.cumsum(np.diff(own) * paces)])
     metres = tuple(

@@ -1,10 +1,12 @@
 """Pictures: the bass roll above the drum grid, in rows of a few bars, readable at a glance and in print.
 
-Notes of the bass begin with a dark block (the onset) and go on in a pale one (the sustain). Drum hits are squares on named
-rows, the louder the darker; a kick that falls together with a bass onset has a white dot, since that is what one looks for.
+Notes of the bass begin with a dark block (the onset) and go on in a pale one (the sustain). Drum hits are
+squares on named rows, the louder the darker; a kick that falls together with a bass onset has a white dot,
+since that is what one looks for.
 
-Conventions: rolls are (M * 16, 72), drums a `DrumRoll`, kit hits (M * 16, 12) bool or kit velocities (M * 16, 12) 0..127.
-matplotlib is imported inside the functions, figures are made without pyplot, so nothing global changes.
+Conventions: rolls are (M * 16, 72), drums a `DrumRoll`, kit hits (M * 16, 12) bool or kit velocities (M * 16,
+12) 0..127. matplotlib is imported inside the functions, figures are made without pyplot, so nothing global
+changes.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 
 MOST_MEASURES = 64
 PITCH_HEIGHT, VOICE_HEIGHT = 0.11, 0.19  # inches a row
-LEGEND = "dark: a note begins · pale: it sounds on · shade of a hit: velocity · white dot: kick and bass together"
+LEGEND = (
+    "dark: a note begins · pale: it sounds on · shade of a hit: velocity · white dot: kick and bass together"
+)
 INK, PALE_INK = "#1f3a5f", "#a9bdd6"
 DRUM_INK, KICK_INK = "#7a3b2e", "#1f3a5f"
 BAR_LINE, BEAT_LINE, ROW_LINE = "#555555", "#d4d4d4", "#ececec"
@@ -59,7 +63,8 @@ def draw(
     first_measure: int = 0,
     num_measures: int = 8,
 ) -> None:
-    """Write a PNG of `num_measures` measures from `first_measure` (fewer where the roll ends): bass above drums.
+    """Write a PNG of `num_measures` measures from `first_measure` (fewer where the roll ends): bass above
+    drums.
 
     Args:
         drums: a DrumRoll, or kit hits or velocities (T, 12); as long as the bass.
@@ -89,7 +94,9 @@ def draw(
         heading = 1 - 0.26 / figure.get_figheight()
         font = {"fontsize": 13, "weight": "bold", "color": "#222222", "va": "center"}
         figure.text(0.15 / full_width, heading, title, parse_math=False, **font)  # a name may hold a $
-        figure.text(1 - 0.15 / full_width, heading, LEGEND, fontsize=7.5, color="#777777", va="center", ha="right")
+        figure.text(
+            1 - 0.15 / full_width, heading, LEGEND, fontsize=7.5, color="#777777", va="center", ha="right"
+        )
     layouts = [_Layout(row, grid) for row in rows]
     inches_per_step = (full_width - 1.1) / max(layout.width for layout in layouts)
     for i, layout in enumerate(layouts):
@@ -108,7 +115,8 @@ def draw_phrases(
     titles: Sequence[str] | None = None,
     num_columns: int = 2,
 ) -> None:
-    """Write a contact sheet as PNG: each phrase of four measures a small picture of its own, the bass above the drums.
+    """Write a contact sheet as PNG: each phrase of four measures a small picture of its own, the bass above
+    the drums.
 
     Args:
         pairs: (bass, drums) of one length each, as in `draw`.
@@ -154,10 +162,16 @@ class _Layout:
         bars = list(measures) if grid is None else within(grid.bars, list(measures))
         self.lefts = np.concatenate([[0], np.cumsum(steps)])[:-1]
         self.width = int(sum(steps))
-        self.bar_lines = [(int(x), int(bar) + 1) for x, bar, starts in zip(self.lefts, bars, first, strict=True) if starts]
+        self.bar_lines = [
+            (int(x), int(bar) + 1) for x, bar, starts in zip(self.lefts, bars, first, strict=True) if starts
+        ]
         beats = [_beat_steps(m, grid) for m in measures]
-        self.beat_lines = [x + b for x, s, beat in zip(self.lefts, steps, beats, strict=True) for b in range(0, int(s), beat)]
-        self.steps = np.concatenate([m * STEPS_PER_MEASURE + np.arange(s) for m, s in zip(measures, steps, strict=True)])
+        self.beat_lines = [
+            x + b for x, s, beat in zip(self.lefts, steps, beats, strict=True) for b in range(0, int(s), beat)
+        ]
+        self.steps = np.concatenate(
+            [m * STEPS_PER_MEASURE + np.arange(s) for m, s in zip(measures, steps, strict=True)]
+        )
 
     def prepare(self, axes: Axes, num_rows: int) -> None:
         """Draw the lines behind the notes: rows, beats, bars."""
@@ -175,7 +189,13 @@ class _Layout:
     def number(self, axes: Axes) -> None:
         for x, bar in self.bar_lines:
             axes.annotate(
-                str(bar), (x, 0), (2, 2), textcoords="offset points", fontsize=8, color="#666666", annotation_clip=False
+                str(bar),
+                (x, 0),
+                (2, 2),
+                textcoords="offset points",
+                fontsize=8,
+                color="#666666",
+                annotation_clip=False,
             )
 
 
@@ -194,11 +214,18 @@ def _draw_bass(axes: Axes, bass: BassRoll, layout: _Layout, pitches: list[int], 
     for i in np.argsort(-onset.sum(axis=0), kind="stable"):  # the notes played most get their names first
         if onset[:, i].any() and all(abs(i - other) * points_per_row >= font for other in named):
             named.append(int(i))
-    axes.set_yticks([i + 0.5 for i in named], [_note_name(pitches[i]) for i in named], fontsize=font, color="#333333")
+    axes.set_yticks(
+        [i + 0.5 for i in named], [_note_name(pitches[i]) for i in named], fontsize=font, color="#333333"
+    )
 
 
 def _draw_drums(
-    axes: Axes, velocities: np.ndarray, bass_hits: np.ndarray, layout: _Layout, voices: list[int], font: float = 7.5
+    axes: Axes,
+    velocities: np.ndarray,
+    bass_hits: np.ndarray,
+    layout: _Layout,
+    voices: list[int],
+    font: float = 7.5,
 ) -> None:
     layout.prepare(axes, len(voices))
     loud = velocities[layout.steps][:, voices]
@@ -208,14 +235,22 @@ def _draw_drums(
     if kit.KICK in voices:
         row = voices.index(kit.KICK)
         together = np.flatnonzero((loud[:, row] > 0) & bass_hits[layout.steps])
-        axes.scatter(together + 0.45, np.full(len(together), row + 0.5), s=6, color="white", linewidths=0, zorder=6)
+        axes.scatter(
+            together + 0.45, np.full(len(together), row + 0.5), s=6, color="white", linewidths=0, zorder=6
+        )
     axes.set_yticks([i + 0.5 for i in range(len(voices))], [kit.VOICES[v] for v in voices], fontsize=font)
     for label, voice in zip(axes.get_yticklabels(), voices, strict=True):
         label.set_color("#333333" if loud[:, voices.index(voice)].any() else "#bbbbbb")
 
 
 def _boxes(
-    axes: Axes, cells: Sequence, colours: list, width: float, height: float, left: float = 0.05, zorder: float = 3
+    axes: Axes,
+    cells: Sequence,
+    colours: list,
+    width: float,
+    height: float,
+    left: float = 0.05,
+    zorder: float = 3,
 ) -> None:
     """Draw one box for each (column, row) cell, its left edge `left` of the cell's own."""
     from matplotlib.collections import PolyCollection
@@ -225,7 +260,9 @@ def _boxes(
     x = np.asarray(cells, dtype=float)[:, 0] + left
     y = np.asarray(cells, dtype=float)[:, 1] + (1 - height) / 2
     corners = np.stack([x, y, x + width, y, x + width, y + height, x, y + height], axis=1)
-    axes.add_collection(PolyCollection(corners.reshape(-1, 4, 2), facecolors=colours, linewidths=0, zorder=zorder))
+    axes.add_collection(
+        PolyCollection(corners.reshape(-1, 4, 2), facecolors=colours, linewidths=0, zorder=zorder)
+    )
 
 
 def _shade(colour: str, velocity: float) -> tuple[float, float, float]:
@@ -282,7 +319,9 @@ def _new_figure(width: float, height: float) -> Figure:
 def _axes_at(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
     """Axes at a place given in inches from the figure's left and top edge."""
     full_width, full_height = figure.get_size_inches()
-    return figure.add_axes((left / full_width, 1 - (top + height) / full_height, width / full_width, height / full_height))
+    return figure.add_axes(
+        (left / full_width, 1 - (top + height) / full_height, width / full_width, height / full_height)
+    )
 
 
 def _png(figure: Figure) -> bytes:

@@ -1,10 +1,11 @@
 """Sound: notes to samples, and samples to a WAV file, with drums and a bass of our own and no system package.
 
-Each drum is a row of numbers: partials that ring, noise that rushes, how loud, where from. A drum is rendered once for each
-strength and added wherever it is hit; a pitched note is cut from one long tone of its pitch.
+Each drum is a row of numbers: partials that ring, noise that rushes, how loud, where from. A drum is rendered
+once for each strength and added wherever it is hit; a pitched note is cut from one long tone of its pitch.
 
-Conventions: samples (n, 2) float32, left and right, -1..1; times in seconds, frequencies in Hz. A part is anything with
-`notes` (in ticks), `is_drum` and `program` (General MIDI, from 0). Same parts, same bytes: the noise has fixed seeds.
+Conventions: samples (n, 2) float32, left and right, -1..1; times in seconds, frequencies in Hz. A part is
+anything with `notes` (in ticks), `is_drum` and `program` (General MIDI, from 0). Same parts, same bytes: the
+noise has fixed seeds.
 """
 
 from __future__ import annotations
@@ -138,8 +139,8 @@ HATS, OPEN_HAT = (42, 44, 46), 46
 
 @dataclass(frozen=True)
 class Timbre:
-    """A pitched sound: `harmonics` of a saw or, if not `is_saw`, a triangle; `dull_s` and `bright_s` in which its low and its
-    high ones fall to 1/e; `level` at velocity 127."""
+    """A pitched sound: `harmonics` of a saw or, if not `is_saw`, a triangle; `dull_s` and `bright_s` in which
+    its low and its high ones fall to 1/e; `level` at velocity 127."""
 
     harmonics: int
     is_saw: bool
@@ -156,9 +157,11 @@ TABLE = 4096
 
 
 def render(parts: Iterable[Playable], grid: Grid, *, rate: int = RATE_HZ) -> tuple[np.ndarray, int]:
-    """Return the sound of the parts together, (n, 2) float32 in -1..1, and its rate: the song and `TAIL_S` to fade in.
+    """Return the sound of the parts together, (n, 2) float32 in -1..1, and its rate: the song and `TAIL_S` to
+    fade in.
 
-    Parts that are no drums play a bass where their program is one, else a plain soft tone. Without notes it is silent.
+    Parts that are no drums play a bass where their program is one, else a plain soft tone. Without notes it
+    is silent.
 
     Raises:
         BasedrumError: longer than `MAX_S`, or more than `MAX_NOTES` notes.
@@ -175,9 +178,12 @@ def render(parts: Iterable[Playable], grid: Grid, *, rate: int = RATE_HZ) -> tup
 
 
 def num_samples(parts: Sequence[Playable], grid: Grid, rate: int) -> int:
-    """Return how long the sound of the parts is: to the end of the song, or its last note, and the tail. Raises as `render`."""
+    """Return how long the sound of the parts is: to the end of the song, or its last note, and the tail.
+    Raises as `render`."""
     num_notes = sum(len(part.notes) for part in parts)
-    last_tick = max([grid.end_tick, *(int(part.notes.start_ticks.max()) for part in parts if len(part.notes))])
+    last_tick = max(
+        [grid.end_tick, *(int(part.notes.start_ticks.max()) for part in parts if len(part.notes))]
+    )
     length_s = float(grid.seconds_at(np.asarray([last_tick]))[0])
     length = f"{length_s / 60:.0f} minutes, at most {MAX_S // 60}" if length_s > MAX_S else ""
     if length or num_notes > MAX_NOTES:
@@ -258,7 +264,8 @@ def _faded(sound: np.ndarray, fade_s: float, rate: int) -> np.ndarray:
 
 @lru_cache(maxsize=512)
 def _strike(drum: Drum, strength: int, take: int, rate: int) -> np.ndarray:
-    """Return one hit (n,) float32 at full level; the weaker, the duller, but of the same energy: the gain makes it quiet."""
+    """Return one hit (n,) float32 at full level; the weaker, the duller, but of the same energy: the gain
+    makes it quiet."""
     reference = _raw_strike(drum, STRENGTHS, take, rate)
     reference *= drum.level / np.abs(reference).max()
     if strength == STRENGTHS:
@@ -272,13 +279,23 @@ def _raw_strike(drum: Drum, strength: int, take: int, rate: int) -> np.ndarray:
     t = np.arange(int(drum.length_s * rate)) / rate
     sound = np.zeros(len(t))
     audible = [hz for hz in drum.partials if hz < 0.45 * rate]
-    phase = 2 * np.pi * (t + (drum.sweep - 1) * 0.012 * (1 - np.exp(-t / 0.012)))  # hertz times this is the swept phase
+    phase = (
+        2 * np.pi * (t + (drum.sweep - 1) * 0.012 * (1 - np.exp(-t / 0.012)))
+    )  # hertz times this is the swept phase
     for number, hz in enumerate(audible):
-        sound += np.sin(hz * phase + (number if drum.sweep == 1.0 else 0)) * np.exp(-t / drum.ring_s * (1 + 0.15 * number))
+        sound += np.sin(hz * phase + (number if drum.sweep == 1.0 else 0)) * np.exp(
+            -t / drum.ring_s * (1 + 0.15 * number)
+        )
     sound *= (1 - drum.mix) / max(1, len(audible))
     if drum.mix > 0:
         low, high = drum.noise
-        rush = _noise(len(t), low, high * (0.55 + 0.45 * force), np.random.default_rng([take, int(low), int(high)]), rate)
+        rush = _noise(
+            len(t),
+            low,
+            high * (0.55 + 0.45 * force),
+            np.random.default_rng([take, int(low), int(high)]),
+            rate,
+        )
         sound += drum.mix * (0.7 + 0.3 * force) * rush * np.exp(-t / drum.rush_s)
     sound[: int(0.0005 * rate)] *= np.linspace(0, 1, int(0.0005 * rate))
     return _faded(sound.astype(np.float32), 0.2 * drum.length_s, rate)
@@ -315,13 +332,18 @@ def _cycle(is_saw: bool, first: int, last: int) -> np.ndarray:
 
 
 def _master(mix: np.ndarray, rate: int) -> None:
-    """Turn a mix that is far too loud down, bend what is left above the knee, and end in silence; all in place."""
-    peak = max((float(np.abs(mix[:, i : i + CHUNK]).max()) for i in range(0, mix.shape[1], CHUNK)), default=0.0)
+    """Turn a mix that is far too loud down, bend what is left above the knee, and end in silence; all in
+    place."""
+    peak = max(
+        (float(np.abs(mix[:, i : i + CHUNK]).max()) for i in range(0, mix.shape[1], CHUNK)), default=0.0
+    )
     scale = np.float32(min(1.0, MOST / max(peak, 1e-9)))
     for start in range(0, mix.shape[1], CHUNK):
         piece = mix[:, start : start + CHUNK]
         piece *= scale
         loud = np.abs(piece) > KNEE
-        piece[loud] = np.sign(piece[loud]) * (KNEE + (1 - KNEE) * np.tanh((np.abs(piece[loud]) - KNEE) / (1 - KNEE)))
+        piece[loud] = np.sign(piece[loud]) * (
+            KNEE + (1 - KNEE) * np.tanh((np.abs(piece[loud]) - KNEE) / (1 - KNEE))
+        )
     end = min(mix.shape[1], int(0.2 * rate))
     mix[:, -end:] *= np.linspace(1, 0, end, dtype=np.float32)

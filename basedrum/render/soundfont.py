@@ -1,6 +1,8 @@
-"""Sound through FluidSynth and a soundfont, for those who have both; what `sound` does with instruments of its own.
+"""Sound through FluidSynth and a soundfont, for those who have both; what `sound` does with instruments of
+its own.
 
-Conventions: as in `sound`. FluidSynth starts notes on blocks of 64 samples (1.5 ms), and its own version decides the bytes.
+Conventions: as in `sound`. FluidSynth starts notes on blocks of 64 samples (1.5 ms), and its own version
+decides the bytes.
 """
 
 from __future__ import annotations
@@ -24,10 +26,12 @@ GAIN = 0.4
 def render_soundfont(
     parts: Iterable[Playable], grid: Grid, soundfont: str | os.PathLike, *, rate: int = RATE_HZ
 ) -> tuple[np.ndarray, int]:
-    """Return the sound of the parts together, (n, 2) float32 in -1..1, and its rate, played by the instruments of `soundfont`.
+    """Return the sound of the parts together, (n, 2) float32 in -1..1, and its rate, played by the
+    instruments of `soundfont`.
 
     Raises:
-        BasedrumError: FluidSynth is not installed, the file is no soundfont, or the song is longer than `sound.MAX_S`.
+        BasedrumError: FluidSynth is not installed, the file is no soundfont, or the song is longer than
+        `sound.MAX_S`.
     """
     fluidsynth, parts = _fluidsynth(), list(parts)
     out = np.zeros((num_samples(parts, grid, rate), 2), np.float32)
@@ -37,11 +41,15 @@ def render_soundfont(
     try:
         font = synth.sfload(os.fspath(soundfont))
         if font < 0:
-            raise BasedrumError(f"{printable(soundfont)}: is not a soundfont that FluidSynth can read, name another")
+            raise BasedrumError(
+                f"{printable(soundfont)}: is not a soundfont that FluidSynth can read, name another"
+            )
         events = []
         for number, part in enumerate(parts):
             channel = DRUM_CHANNEL if part.is_drum else PITCHED_CHANNELS[number % len(PITCHED_CHANNELS)]
-            synth.program_select(channel, font, DRUM_BANK if part.is_drum else 0, 0 if part.is_drum else part.program)
+            synth.program_select(
+                channel, font, DRUM_BANK if part.is_drum else 0, 0 if part.is_drum else part.program
+            )
             events += _events(part, channel, grid, rate)
         at = 0
         for time, is_on, channel, pitch, velocity in sorted(events):
@@ -67,10 +75,20 @@ def _fluidsynth() -> ModuleType:
 
 
 def _events(part: Playable, channel: int, grid: Grid, rate: int) -> list[tuple[int, bool, int, int, int]]:
-    """Return (sample, whether it starts, channel, pitch, velocity) of each start and end; of two at a time ends sort first."""
-    starts, ends = samples_at(part.notes.start_ticks, grid, rate), samples_at(part.notes.end_ticks, grid, rate)
+    """Return (sample, whether it starts, channel, pitch, velocity) of each start and end; of two at a time
+    ends sort first."""
+    starts, ends = (
+        samples_at(part.notes.start_ticks, grid, rate),
+        samples_at(part.notes.end_ticks, grid, rate),
+    )
     ends = np.maximum(ends, starts + 1)
-    rows = zip(starts.tolist(), ends.tolist(), part.notes.pitches.tolist(), part.notes.velocities.tolist(), strict=True)
+    rows = zip(
+        starts.tolist(),
+        ends.tolist(),
+        part.notes.pitches.tolist(),
+        part.notes.velocities.tolist(),
+        strict=True,
+    )
     return [
         event
         for start, end, pitch, velocity in rows

@@ -33,7 +33,8 @@ class Batch:
         condition: what belongs to them; its `previous` are the real drums before, where they are shown.
         before: the condition of the phrase before, for playing two phrases in a row.
         rollout: (B,) bool, samples whose previous drums are to be the generator's own.
-        then: the condition of the phrase that is recalled (any other where none is); None for drummers without a memory.
+        then: the condition of the phrase that is recalled (any other where none is); None for drummers
+            without a memory.
     """
 
     drums: Tensor
@@ -70,13 +71,17 @@ class Run:
 
     def to(self, device: torch.device | str) -> Run:
         then = None if self.then is None else self.then.to(device)
-        return Run(self.drums.to(device), tuple(c.to(device) for c in self.conditions), self.length.to(device), then)
+        return Run(
+            self.drums.to(device), tuple(c.to(device) for c in self.conditions), self.length.to(device), then
+        )
 
 
 class Batches:
     """Draws the phrases of one split in proportion to their weight."""
 
-    def __init__(self, data: PhraseDataset, model: ModelConfig, train: TrainConfig, split: str = "train") -> None:
+    def __init__(
+        self, data: PhraseDataset, model: ModelConfig, train: TrainConfig, split: str = "train"
+    ) -> None:
         self.data, self.model, self.train = data, model, train
         rows = data.rows(split)
         if model.lookahead:
@@ -89,7 +94,9 @@ class Batches:
         weights = np.asarray(data.index["weight"][rows], dtype=np.float64)
         self.cumulative = np.cumsum(weights if weights.sum() > 0 else np.ones(len(rows)))
         named = {name: i + 1 for i, name in enumerate(model.styles)}
-        self.style_of = np.asarray([*(named.get(name, 0) for name in data.styles), 0])  # the last answers style -1
+        self.style_of = np.asarray(
+            [*(named.get(name, 0) for name in data.styles), 0]
+        )  # the last answers style -1
         self.recalled = recalled_rows(data, data.rows(split), model.lookahead) if model.memory else None
 
     def draw(self, step: int, rank: int = 0, world: int = 1) -> Batch:
@@ -103,7 +110,8 @@ class Batches:
     def draw_run(self, step: int, depth: int, rank: int = 0, world: int = 1) -> Run:
         """Return phrases as `draw` does, each with up to `depth` phrases of its song before it.
 
-        The lengths of the runs are even over 0..`depth`; a song that has fewer phrases before gives what it has.
+        The lengths of the runs are even over 0..`depth`; a song that has fewer phrases before gives what it
+        has.
         """
         rng = np.random.default_rng([self.train.seed, step])
         rows = self._draw_rows(rng)
@@ -140,7 +148,9 @@ class Batches:
         heard = before if self.model.lookahead else target  # lookahead: the bass of the phrase before
         has_before = before >= 0
         earlier = np.where(has_before, before, rows)
-        heard_before = np.where(self.data.index["previous"][earlier] >= 0, self.data.index["previous"][earlier], earlier)
+        heard_before = np.where(
+            self.data.index["previous"][earlier] >= 0, self.data.index["previous"][earlier], earlier
+        )
         shown = has_before & (previous_chance >= train.drop_previous)
         steps = index["measure_steps"].astype(np.int64)
         bars = np.maximum(steps.sum(axis=1) / 16.0, 0.25)
@@ -157,7 +167,11 @@ class Batches:
             there = np.where(which >= 0, which, rows)
             condition = self._remember(condition, rows_before, self._drums(there), likeness * shown[:, None])
             condition_before = self._remember(condition_before, rows_before, nothing, np.zeros_like(likeness))
-            heard_then = np.maximum(self.data.index["previous"][there].astype(np.int64), 0) if self.model.lookahead else there
+            heard_then = (
+                np.maximum(self.data.index["previous"][there].astype(np.int64), 0)
+                if self.model.lookahead
+                else there
+            )
             then = self._condition(heard_then, there, nothing, hidden, style, density)
             then = self._remember(then, heard_then, nothing, np.zeros_like(likeness))
         return Batch(
@@ -195,7 +209,11 @@ class Batches:
         density: np.ndarray,
     ) -> Condition:
         steps = self.data.index["measure_steps"][target]
-        active = np.stack([active_steps(s) for s in steps]) if (steps != 16).any() else np.ones((len(target), 64), bool)
+        active = (
+            np.stack([active_steps(s) for s in steps])
+            if (steps != 16).any()
+            else np.ones((len(target), 64), bool)
+        )
         return Condition(
             bass=torch.from_numpy(self.data.bass(heard)).float(),
             qpm=torch.from_numpy(self.data.index["qpm"][target].astype(np.float32)),
@@ -208,8 +226,8 @@ class Batches:
 
 
 def recalled_rows(data: PhraseDataset, rows: np.ndarray, lookahead: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return for every row of the dataset which earlier row of its song it brings to mind, -1 for none, and the likeness (n, M)
-    of its measures (see `basedrum.models.recall`). Only `rows` are looked at.
+    """Return for every row of the dataset which earlier row of its song it brings to mind, -1 for none, and
+    the likeness (n, M) of its measures (see `basedrum.models.recall`). Only `rows` are looked at.
 
     With a lookahead, what counts is the bass that is heard, that of the phrase before.
     """
@@ -219,7 +237,9 @@ def recalled_rows(data: PhraseDataset, rows: np.ndarray, lookahead: int = 0) -> 
     rows, heard = rows[heard >= 0], heard[heard >= 0]
     order = np.lexsort((index["measure"][rows], index["song"][rows]))
     rows, heard = rows[order], heard[order]
-    lines = [bass_line(data.bass(part)[:, 0]) for part in np.array_split(heard, len(heard) // LINES_AT_ONCE + 1)]
+    lines = [
+        bass_line(data.bass(part)[:, 0]) for part in np.array_split(heard, len(heard) // LINES_AT_ONCE + 1)
+    ]
     lines = np.concatenate(lines)
     starts = np.flatnonzero(np.diff(index["song"][rows], prepend=-1))
     for first, end in zip(starts, [*starts[1:], len(rows)], strict=True):

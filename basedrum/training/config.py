@@ -1,6 +1,7 @@
 """What a training run is: the model, the game, and how long it is played.
 
-A preset is a TOML file with the sections [model] and [train]; defaults < preset < overrides such as `train.batch=32`.
+A preset is a TOML file with the sections [model] and [train]; defaults < preset < overrides such as
+`train.batch=32`.
 """
 
 from __future__ import annotations
@@ -31,35 +32,41 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 class TrainConfig:
     """Attributes:
     seed: of the weights, the batches and the noise.
-    warmup_steps: steps of likelihood (CVAE) before the game, so that the generator learns to use its noise; in them the
-        planner learns which bars real drummers repeat.
+    warmup_steps: steps of likelihood (CVAE) before the game, so that the generator learns to use its noise;
+        in them the planner learns which bars real drummers repeat.
     steps: steps of the game, after the warm-up.
     critic_first: steps in which the discriminator alone learns, at the start of the game.
-    ranking_steps: steps after the game, in which the generator rests and the discriminator learns to say how much likelier a
-        phrase is from a real drummer than from this one (logistic loss, no penalty). It then ranks answers when songs are
-        played. 0: no ranking.
-    ranking_mismatch: weight of "real drums with another song's bass are fake" in it: answers then have to fit the bass, too.
+    ranking_steps: steps after the game, in which the generator rests and the discriminator learns to say how
+        much likelier a phrase is from a real drummer than from this one (logistic loss, no penalty). It then
+        ranks answers when songs are played. 0: no ranking.
+    ranking_mismatch: weight of "real drums with another song's bass are fake" in it: answers then have to fit
+        the bass, too.
     ranking_depth: how many phrases the generator has followed itself for, at most, before one that is ranked.
     batch: phrases a step, over all processes together.
     loss: rpgan (relativistic, R1 + R2), hinge, wgan-gp or midinet.
     critic_steps, generator_steps: how often each player moves in a step.
-    warmup_lr, generator_lr, critic_lr, plan_lr, ranking_lr: learning rates; beta1, beta2: Adam's, in the game.
+    warmup_lr, generator_lr, critic_lr, plan_lr, ranking_lr: learning rates; beta1, beta2: Adam's, in the
+        game.
     decay_from: the part of the game after which the rates fall in a line to a twentieth.
     gamma, penalty_every: weight of the gradient penalty, and how often it is taken (then that much stronger).
-    mismatch, mismatch_from: weight of "real drums with another song's bass are fake", and the part of the game it starts at.
-        It is the listening knob: too high and the drums follow the bass more than real drummers do.
-    mismatch_kickless: the part of these drums that is judged without its kick, so that the rest of the kit has to fit, too.
+    mismatch, mismatch_from: weight of "real drums with another song's bass are fake", and the part of the
+        game it starts at. It is the listening knob: too high and the drums follow the bass more than real
+        drummers do.
+    mismatch_kickless: the part of these drums that is judged without its kick, so that the rest of the kit
+        has to fit, too.
     reconstruction, reconstruction_every: weight of the CVAE term during the game, and how often it is taken.
     kl: weight of the CVAE's divergence against its likelihood.
     feature_matching, sample_matching: weights of MidiNet's two matching terms.
-    sharing: the part of the samples whose measures all share one throw of the dice; the rest share some of it.
-    rollout: the part of the samples whose previous drums are the generator's own, so that it learns to follow itself.
+    sharing: the part of the samples whose measures all share one throw of the dice; the rest share some of
+        it.
+    rollout: the part of the samples whose previous drums are the generator's own, so that it learns to follow
+        itself.
     drop_previous, drop_wishes: how often the previous drums, the style and the density are left out.
-    precision: float32, bfloat16 (half as long where the processor has it, worse than useless where not), or auto: bfloat16
-        where the processor has it.
+    precision: float32, bfloat16 (half as long where the processor has it, worse than useless where not), or
+        auto: bfloat16 where the processor has it.
     ema: decay of the averaged generator that is kept.
-    evaluate_every, save_every, probe_phrases: steps between two looks at held-out phrases, between two checkpoints, and
-        how many phrases a look takes.
+    evaluate_every, save_every, probe_phrases: steps between two looks at held-out phrases, between two
+        checkpoints, and how many phrases a look takes.
     """
 
     seed: int = 1
@@ -105,7 +112,9 @@ class TrainConfig:
         if self.loss not in LOSSES:
             raise ConfigError(f"train.loss {self.loss!r}: unknown, use one of {', '.join(LOSSES)}")
         if self.precision not in PRECISIONS:
-            raise ConfigError(f"train.precision {self.precision!r}: unknown, use one of {', '.join(PRECISIONS)}")
+            raise ConfigError(
+                f"train.precision {self.precision!r}: unknown, use one of {', '.join(PRECISIONS)}"
+            )
         at_least_one = ("batch", "critic_steps", "generator_steps", "penalty_every", "reconstruction_every")
         for name in (*at_least_one, "evaluate_every", "save_every", "probe_phrases"):
             if getattr(self, name) < 1:
@@ -149,7 +158,9 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.model.family == "classic" and self.train.ranking_steps:
-            raise ConfigError(f"train.ranking_steps {self.train.ranking_steps!r}: a classic drummer is not ranked, use 0")
+            raise ConfigError(
+                f"train.ranking_steps {self.train.ranking_steps!r}: a classic drummer is not ranked, use 0"
+            )
         if self.model.family == "classic" and self.train.mismatch_kickless:
             raise ConfigError(
                 f"train.mismatch_kickless {self.train.mismatch_kickless!r}: a classic drummer plays a roll, use 0"
@@ -162,7 +173,8 @@ class Config:
 
     @classmethod
     def from_dict(cls, sections: dict) -> Config:
-        """Build from nested dicts. Raises ConfigError on an unknown key (it names the nearest) or a value of another type."""
+        """Build from nested dicts. Raises ConfigError on an unknown key (it names the nearest) or a value of
+        another type."""
         known = {"model": ModelConfig, "train": TrainConfig}
         for section, values in sections.items():
             if section not in known or not isinstance(values, dict):
@@ -188,7 +200,9 @@ def load_config(preset: str | os.PathLike = "modern", overrides: typing.Sequence
     elif Path(name).is_file():
         text = Path(name).read_text(encoding="utf-8", errors="replace")
     else:
-        raise ConfigError(f"preset {printable(name)}: not found, use a TOML file or one of {', '.join(presets())}")
+        raise ConfigError(
+            f"preset {printable(name)}: not found, use a TOML file or one of {', '.join(presets())}"
+        )
     try:
         sections = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -197,7 +211,9 @@ def load_config(preset: str | os.PathLike = "modern", overrides: typing.Sequence
         key, _, value = override.partition("=")
         section, _, entry = key.strip().partition(".")
         if not entry or not value:
-            raise ConfigError(f"--set {printable(override)}: write SECTION.KEY=VALUE, for example train.steps=500")
+            raise ConfigError(
+                f"--set {printable(override)}: write SECTION.KEY=VALUE, for example train.steps=500"
+            )
         try:
             parsed = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
@@ -218,7 +234,9 @@ def _checked(kind: type, section: str, values: dict) -> ModelConfig | TrainConfi
         elif wanted is tuple and isinstance(value, list) and all(isinstance(v, str) for v in value):
             value = tuple(value)
         if type(value) is not wanted:
-            raise ConfigError(f"{section}.{key} = {printable(value)!r}: a {type(value).__name__}, use a {wanted.__name__}")
+            raise ConfigError(
+                f"{section}.{key} = {printable(value)!r}: a {type(value).__name__}, use a {wanted.__name__}"
+            )
         checked[key] = value
     return kind(**checked)
 

@@ -1,7 +1,8 @@
-"""Training of the feel on human drummers: `python -m basedrum.training.feel GROOVE.zip` writes the weights that ship.
+"""Training of the feel on human drummers: `python -m basedrum.training.feel GROOVE.zip` writes the weights
+that ship.
 
-It learns on the train split of the Groove MIDI Dataset and looks at the validation split once, at the end, for how long the
-drummers' straying lasts (`wander`). Minutes on one core; same seed, same weights.
+It learns on the train split of the Groove MIDI Dataset and looks at the validation split once, at the end,
+for how long the drummers' straying lasts (`wander`). Minutes on one core; same seed, same weights.
 """
 
 from __future__ import annotations
@@ -44,8 +45,9 @@ LEAST_FRESH = 0.05
 
 @dataclass(frozen=True)
 class FeelTraining:
-    """`epochs` over the takes in batches of `batch` windows of `window` steps; `rate` falls along a cosine; a take's style is
-    hidden in `hide_style` of the windows, so that the network also knows what to do untold."""
+    """`epochs` over the takes in batches of `batch` windows of `window` steps; `rate` falls along a cosine; a
+    take's style is hidden in `hide_style` of the windows, so that the network also knows what to do
+    untold."""
 
     epochs: int = 10
     batch: int = 16
@@ -59,7 +61,8 @@ class FeelTraining:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A take as the network sees it: rows (R, N), style, and targets (2, N, 12) of velocity and offset, NaN where none."""
+    """A take as the network sees it: rows (R, N), style, and targets (2, N, 12) of velocity and offset, NaN
+    where none."""
 
     rows: np.ndarray
     style: int
@@ -112,7 +115,8 @@ def train_feel(
 
 
 def feel_loss(quantiles: Tensor, targets: Tensor) -> Tensor:
-    """Return the pinball loss of velocity and of offset, (2,), each in its unit; targets (B, 2, N, V) count where not NaN."""
+    """Return the pinball loss of velocity and of offset, (2,), each in its unit; targets (B, 2, N, V) count
+    where not NaN."""
     quantiles = quantiles.permute(0, 1, 4, 2, 3)  # (B, 2, N, V, Q)
     losses = []
     for kind, unit in ((VELOCITY, VELOCITY_UNIT), (OFFSET, OFFSET_UNIT)):
@@ -121,7 +125,9 @@ def feel_loss(quantiles: Tensor, targets: Tensor) -> Tensor:
     return torch.stack(losses)
 
 
-def _batch(lessons: list[Lesson], training: FeelTraining, dice: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+def _batch(
+    lessons: list[Lesson], training: FeelTraining, dice: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
     """A window out of each lesson, padded with silence that nothing is learned from."""
     size, window = len(lessons), training.window
     rows = np.zeros((size, lessons[0].rows.shape[0], window), np.float32)
@@ -139,10 +145,11 @@ def _batch(lessons: list[Lesson], training: FeelTraining, dice: np.random.Genera
 
 @torch.no_grad()
 def measure_wander(network: FeelNet, takes: Sequence[Take]) -> Tensor:
-    """Return (2, 6, 12) variances of the parts in which takes stray from what the network expects, `models.feel.PARTS`.
+    """Return (2, 6, 12) variances of the parts in which takes stray from what the network expects,
+    `models.feel.PARTS`.
 
-    From mean products of the z of two hits of one take, by what the two hits share. What the network does not know of unheard
-    takes is straying too, so these should not be the takes that it learned.
+    From mean products of the z of two hits of one take, by what the two hits share. What the network does not
+    know of unheard takes is straying too, so these should not be the takes that it learned.
     """
     parts = [_parts([_straying(network, take, kind) for take in takes]) for kind in (VELOCITY, OFFSET)]
     return torch.tensor(np.stack(parts), dtype=torch.float32)
@@ -182,7 +189,10 @@ def _parts(strayings: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
         both, voices = np.nonzero(~np.isnan(bar))
         add("next bar", bar[both, voices], voices)
         present, count = np.nan_to_num(z), (~np.isnan(z)).sum(axis=1)
-        shared["same step"] += (present.sum(axis=1) ** 2 - (present**2).sum(axis=1)).sum(), (count * (count - 1)).sum()
+        shared["same step"] += (
+            (present.sum(axis=1) ** 2 - (present**2).sum(axis=1)).sum(),
+            (count * (count - 1)).sum(),
+        )
         one, other = dice.integers(0, len(step), (2, 8 * len(step)))
         far = np.abs(step[one] - step[other]) > FAR_STEPS
         same_voice, same_place = voice[one] == voice[other], place[step[one]] == place[step[other]]
@@ -202,19 +212,32 @@ def _parts(strayings: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     drift = max(0.0, pooled["next bar"] - pooled["same place"]) / faded
     fresh = np.maximum(LEAST_FRESH, mean["all"] - placed - drift - together)
     everyone = np.ones(NUM_VOICES)
-    return np.stack([song * everyone, held - song, placed - held, drift * everyone, together * everyone, fresh])
+    return np.stack(
+        [song * everyone, held - song, placed - held, drift * everyone, together * everyone, fresh]
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train on a Groove MIDI Dataset zip and write the weights."""
-    parser = argparse.ArgumentParser("python -m basedrum.training.feel", description="Train the feel on human drummers.")
-    parser.add_argument("archive", metavar="GROOVE.zip", help="the Groove MIDI Dataset, the zip of MIDI files")
-    parser.add_argument("-o", "--output", metavar="FILE", help="where to write (default: the weights that ship)")
+    parser = argparse.ArgumentParser(
+        "python -m basedrum.training.feel", description="Train the feel on human drummers."
+    )
+    parser.add_argument(
+        "archive", metavar="GROOVE.zip", help="the Groove MIDI Dataset, the zip of MIDI files"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="where to write (default: the weights that ship)"
+    )
     parser.add_argument("--epochs", type=int, default=FeelTraining.epochs, metavar="N")
     parser.add_argument("--seed", type=int, default=FeelTraining.seed, metavar="N")
     options = parser.parse_args(arguments)
     training = FeelTraining(epochs=options.epochs, seed=options.seed)
-    path = make_feel(options.archive, options.output, training, lambda epoch, loss, _: print(f"epoch {epoch + 1}: {loss:.4f}"))
+    path = make_feel(
+        options.archive,
+        options.output,
+        training,
+        lambda epoch, loss, _: print(f"epoch {epoch + 1}: {loss:.4f}"),
+    )
     print(f"feel written to {printable(path)}")
 
 
@@ -228,15 +251,20 @@ def make_feel(
     """Train the feel on the takes of a Groove MIDI Dataset zip, write its weights and return their path.
 
     Raises:
-        DataError: it is not that dataset, or has no takes to learn from. BasedrumError: the file cannot be written.
+        DataError: it is not that dataset, or has no takes to learn from. BasedrumError: the file cannot be
+        written.
     """
     training = training or FeelTraining()
     takes = list(read_groove(archive, ("train", "validation")))
     learned, unheard = ([take for take in takes if take.split == split] for split in ("train", "validation"))
     if not learned or not unheard:
-        raise DataError(f"{printable(archive)}: has no takes in its splits train and validation, give the whole dataset")
+        raise DataError(
+            f"{printable(archive)}: has no takes in its splits train and validation, give the whole dataset"
+        )
     styles = tuple(sorted({take.style for take in learned}))
-    network = train_feel([lesson_of(take, styles) for take in learned], FeelConfig(styles), training, on_epoch)
+    network = train_feel(
+        [lesson_of(take, styles) for take in learned], FeelConfig(styles), training, on_epoch
+    )
     network.half().float()  # as it will be stored
     network.wander.copy_(measure_wander(network, unheard))
     provenance = {"data": CREDIT, "training": asdict(training), "takes": len(learned)}

@@ -26,10 +26,12 @@ PICTURED_PHRASES = 6
 
 
 class Look:
-    """Figures on a fixed draw of held-out phrases (split `valid`; the training's own where that has under four songs).
+    """Figures on a fixed draw of held-out phrases (split `valid`; the training's own where that has under
+    four songs).
 
     Calling it with a trainer and its step returns: lift (listening), variety (use of the noise), hits_per_bar
-    and identical (repetition), each also for the real drums as `real_*`, and draws a picture into the run folder.
+    and identical (repetition), each also for the real drums as `real_*`, and draws a picture into the run
+    folder.
     """
 
     def __init__(self, data: PhraseDataset, config: Config, pictures: Path | None = None) -> None:
@@ -57,7 +59,11 @@ class Look:
             if seed == 0:
                 first = self._kit(perform(generator, trainer.planner, condition, noise, uniform).cpu())
             some = torch.arange(min(VARIETY_PHRASES, len(condition)), device=device)
-            answers.append(self._kit(perform(generator, trainer.planner, condition[some], noise[some], uniform[some]).cpu()))
+            answers.append(
+                self._kit(
+                    perform(generator, trainer.planner, condition[some], noise[some], uniform[some]).cpu()
+                )
+            )
         figures = self._figures(first)
         figures["variety"] = metrics.variety(np.stack(answers), self.real_drums, self.songs)
         if self.pictures is not None:

@@ -29,7 +29,8 @@ from basedrum.weights import load_run, save_drummer, save_run
 
 
 def pick_device(device: str) -> str:
-    """Return `cpu` or `cuda[:N]` for auto, cpu, cuda or cuda:N. Raises TrainingError where there is no such device."""
+    """Return `cpu` or `cuda[:N]` for auto, cpu, cuda or cuda:N. Raises TrainingError where there is no such
+    device."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -81,12 +82,16 @@ def train(
             return _run(trainer, folder, resume, progress, on_look, provenance or {})
     finally:
         if world > 1:
-            del trainer  # its wrappers hold threads of the group: left to the end of Python they abort it now and then
+            del (
+                trainer
+            )  # its wrappers hold threads of the group: left to the end of Python they abort it now and then
             gc.collect()
             dist.destroy_process_group()
 
 
-def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_look, provenance: dict) -> Path:
+def _run(
+    trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_look, provenance: dict
+) -> Path:
     from tqdm import tqdm
 
     train, chief = trainer.config.train, trainer.rank == 0
@@ -100,7 +105,8 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
         write_atomic(folder.config, json.dumps(trainer.config.to_dict(), indent=2).encode())
 
     def save() -> None:
-        """The drummer first: weights too large for its half precision are refused before the last run is replaced."""
+        """The drummer first: weights too large for its half precision are refused before the last run is
+        replaced."""
         if not chief:
             return
         try:
@@ -108,7 +114,9 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
             critic = trainer.discriminator if has_learned else None
             ranks = train.ranking_steps > 0 and trainer.step == train.total_steps
             about = provenance | {"step": trainer.step}
-            save_drummer(folder.drummer, trainer.averaged, critic, about, ranks=ranks, planner=trainer.planner)
+            save_drummer(
+                folder.drummer, trainer.averaged, critic, about, ranks=ranks, planner=trainer.planner
+            )
             save_run(folder.resume, trainer.state())
         except CheckpointError as error:
             raise TrainingError(
@@ -117,7 +125,9 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
 
     stopped: list[int] = []
     board = _tensorboard(folder) if chief else None
-    bar = tqdm(total=train.total_steps, initial=trainer.step, disable=not progress, unit="step", dynamic_ncols=True)
+    bar = tqdm(
+        total=train.total_steps, initial=trainer.step, disable=not progress, unit="step", dynamic_ncols=True
+    )
     began, first = time.monotonic(), trainer.step
     with _signals(stopped), bar:
         while trainer.step < train.total_steps:
@@ -125,7 +135,10 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
             bar.update()
             last = trainer.step == train.total_steps
             if chief and (trainer.step % train.evaluate_every == 0 or last):
-                row = {"step": trainer.step, "steps_per_s": (trainer.step - first) / (time.monotonic() - began)}
+                row = {
+                    "step": trainer.step,
+                    "steps_per_s": (trainer.step - first) / (time.monotonic() - began),
+                }
                 row |= {name: total / count for name, (total, count) in trainer.sums.items()}
                 row |= on_look(trainer, trainer.step) if on_look else {}
                 trainer.sums.clear()
@@ -148,17 +161,21 @@ def _run(trainer: Trainer, folder: RunFolder, resume: bool, progress: bool, on_l
 
 
 def _tensorboard(folder: RunFolder) -> Callable[[str, float, int], None]:
-    """Return a writer of figures into `tensorboard/` of the run where TensorBoard is installed, else an idle one."""
+    """Return a writer of figures into `tensorboard/` of the run where TensorBoard is installed, else an idle
+    one."""
     if importlib.util.find_spec("tensorboard") is None:
         return lambda name, value, step: None
     from torch.utils.tensorboard import SummaryWriter
 
     writer = SummaryWriter(str(folder.path / "tensorboard"))
-    return lambda name, value, step: writer.add_scalar(name, value, step) if name != "step" else writer.flush()
+    return lambda name, value, step: (
+        writer.add_scalar(name, value, step) if name != "step" else writer.flush()
+    )
 
 
 class _signals:
-    """While it is entered, SIGINT and SIGTERM are noted in a list instead of acted on; the step under way is finished."""
+    """While it is entered, SIGINT and SIGTERM are noted in a list instead of acted on; the step under way is
+    finished."""
 
     def __init__(self, stopped: list[int]) -> None:
         self.stopped, self.before = stopped, {}

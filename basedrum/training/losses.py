@@ -1,8 +1,8 @@
 """The games: what the discriminator and the generator each want.
 
 Conventions: scores are (B,), higher is more real. `critic` and `generator` return a scalar to be made small.
-Sources: MidiNet (arXiv 1703.10847), MuseGAN / WGAN-GP (1709.06298, 1704.00028), hinge (1705.02894), relativistic pairing
-with R1 + R2 (R3GAN, 2501.05441).
+Sources: MidiNet (arXiv 1703.10847), MuseGAN / WGAN-GP (1709.06298, 1704.00028), hinge (1705.02894),
+relativistic pairing with R1 + R2 (R3GAN, 2501.05441).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ REAL_LABEL = 0.9
 
 
 class RelativisticLoss:
-    """Each fake is held against a real one: softplus of the difference. Value 2 log 2 / 2 = .693 at equal scores."""
+    """Each fake is held against a real one: softplus of the difference. Value 2 log 2 / 2 = .693 at equal
+    scores."""
 
     def critic(self, real: Tensor, fake: Tensor) -> Tensor:
         return F.softplus(fake - real).mean()
@@ -50,9 +51,9 @@ class MidinetLoss:
     """Binary cross-entropy with the real label smoothed to .9 on one side."""
 
     def critic(self, real: Tensor, fake: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(real, torch.full_like(real, REAL_LABEL)) + F.binary_cross_entropy_with_logits(
-            fake, torch.zeros_like(fake)
-        )
+        return F.binary_cross_entropy_with_logits(
+            real, torch.full_like(real, REAL_LABEL)
+        ) + F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
 
     def generator(self, real: Tensor, fake: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
@@ -62,7 +63,8 @@ LOSS_OF = {"rpgan": RelativisticLoss, "hinge": HingeLoss, "wgan-gp": Wasserstein
 
 
 def squared_slope(score: Callable[[Tensor], Tensor], drums: Tensor) -> Tensor:
-    """Return (B,) the squared norm of the score's gradient at the drums; 0 for a flat discriminator (R1, R2)."""
+    """Return (B,) the squared norm of the score's gradient at the drums; 0 for a flat discriminator (R1,
+    R2)."""
     drums = drums.detach().requires_grad_(True)
     (slope,) = torch.autograd.grad(score(drums).sum(), drums, create_graph=True)
     return slope.square().flatten(1).sum(dim=1)
@@ -80,13 +82,15 @@ def matching(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def likelihood(logits: Tensor, drums: Tensor, active: Tensor) -> Tensor:
-    """Return the binary cross-entropy summed over the cells (T, V) that exist and averaged over the batch, in nats."""
+    """Return the binary cross-entropy summed over the cells (T, V) that exist and averaged over the batch, in
+    nats."""
     cells = F.binary_cross_entropy_with_logits(logits, drums, reduction="none") * active[..., None]
     return cells.sum(dim=(1, 2)).mean()
 
 
 def divergence(mean: Tensor, logvar: Tensor) -> Tensor:
-    """Return KL(N(mean, exp logvar) || N(0, 1)) summed over dimensions and averaged over the batch; 0 at the prior."""
+    """Return KL(N(mean, exp logvar) || N(0, 1)) summed over dimensions and averaged over the batch; 0 at the
+    prior."""
     return 0.5 * (mean.square() + logvar.exp() - 1 - logvar).flatten(1).sum(dim=1).mean()
 
 

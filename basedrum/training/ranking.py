@@ -1,10 +1,11 @@
 """The last part of a training: the generator rests, the discriminator learns to weigh its answers.
 
-In the game the discriminator is held back (penalties, a generator that runs away from it), so its score says little of how
-likely a drummer's phrase is: in trials before ours the best of four by it was easier to tell than the first. Here it meets a
-drummer that stands still, and songs as the drummer plays them, following itself; trained by the logistic loss, its score comes
-near the logarithm of p(real) / p(drummer). Drawing one of several answers in proportion to that ratio brings the drummer nearer
-to real ones (`basedrum.drummer.ranking`).
+In the game the discriminator is held back (penalties, a generator that runs away from it), so its score says
+little of how likely a drummer's phrase is: in trials before ours the best of four by it was easier to tell
+than the first. Here it meets a drummer that stands still, and songs as the drummer plays them, following
+itself; trained by the logistic loss, its score comes near the logarithm of p(real) / p(drummer). Drawing one
+of several answers in proportion to that ratio brings the drummer nearer to real ones
+(`basedrum.drummer.ranking`).
 
 Sources: discriminator rejection sampling (arXiv 1810.06758); sampling-importance-resampling (Rubin, 1987).
 """
@@ -35,14 +36,18 @@ def play_after_itself(
     """
     size = len(run.drums)
     song = draw_song_noise(size, generator.config, dice)
-    measures_share, phrases_share = (share * generator.config.shares_dice for share in (MEASURES_SHARE, PHRASES_SHARE))
+    measures_share, phrases_share = (
+        share * generator.config.shares_dice for share in (MEASURES_SHARE, PHRASES_SHARE)
+    )
     sharing = torch.full((size,), measures_share, device=dice.device)
     played = torch.zeros_like(run.drums)
     after_real = torch.rand(size, generator=dice, device=dice.device) < REAL_BEFORE
     condition = run.conditions[0]
     recalled = None
     if run.then is not None:
-        noise = spread(vary(song, draw_song_noise(size, generator.config, dice), phrases_share), sharing, dice)
+        noise = spread(
+            vary(song, draw_song_noise(size, generator.config, dice), phrases_share), sharing, dice
+        )
         uniform = torch.rand(size, MEASURES_PER_PHRASE, generator=dice, device=dice.device)
         recalled = perform(generator, planner, run.then, noise, uniform).float()
     for back in range(len(run.conditions) - 1, -1, -1):
@@ -56,7 +61,9 @@ def play_after_itself(
         if recalled is not None:
             likeness = condition.likeness * (0.0 if back else given[:, None])
             then = torch.where(after_real[:, None, None], condition.recalled, recalled)
-            condition = condition.replace(recalled=then * (likeness.amax(dim=1) > 0)[:, None, None], likeness=likeness)
+            condition = condition.replace(
+                recalled=then * (likeness.amax(dim=1) > 0)[:, None, None], likeness=likeness
+            )
         due = torch.nonzero((run.length >= back) & ~after_real if back else torch.ones_like(follows))[:, 0]
         uniform = torch.rand(size, MEASURES_PER_PHRASE, generator=dice, device=dice.device)
         if len(due):
@@ -66,7 +73,8 @@ def play_after_itself(
 
 
 def real_condition(run: Run, condition: Condition) -> Condition:
-    """Return what belongs to the real drums: the real ones before, shown wherever some are shown to the drummer."""
+    """Return what belongs to the real drums: the real ones before, shown wherever some are shown to the
+    drummer."""
     real = run.conditions[0]
     given = condition.has_previous * real.has_previous
     shown = real.replace(previous=real.previous * given[:, None, None], has_previous=given)

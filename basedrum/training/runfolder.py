@@ -1,7 +1,8 @@
-"""The folder of one training run: who may use it, and what lies where. No torch here: a run in use is refused at once.
+"""The folder of one training run: who may use it, and what lies where. No torch here: a run in use is refused
+at once.
 
-config.json  the resolved config      log.csv  one row a look       run.safetensors  everything needed to go on
-drummer.safetensors  the averaged drummer so far                    pictures/  what it plays on the way
+config.json  the resolved config      log.csv  one row a look       run.safetensors  everything needed to go
+on drummer.safetensors  the averaged drummer so far                    pictures/  what it plays on the way
 practice/  the practice songs, where there was no other data
 """
 
@@ -30,13 +31,16 @@ class RunFolder:
         try:
             self.pictures.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise TrainingError(f"{printable(path)}: cannot be made: {error.strerror}, choose another folder") from error
+            raise TrainingError(
+                f"{printable(path)}: cannot be made: {error.strerror}, choose another folder"
+            ) from error
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the folder for one training, and sweep out what a killed one left half written.
 
-        Within a `with` of the same object it is held already. Raises TrainingError if another training holds it.
+        Within a `with` of the same object it is held already. Raises TrainingError if another training holds
+        it.
         """
         if self._held:
             yield
@@ -48,7 +52,9 @@ class RunFolder:
                 f"{printable(self.path)}: another training is using it, wait for it or choose another folder"
             ) from error
         except OSError as error:
-            raise TrainingError(f"{printable(self.path)}: cannot be used: {error.strerror}, choose another folder") from error
+            raise TrainingError(
+                f"{printable(self.path)}: cannot be used: {error.strerror}, choose another folder"
+            ) from error
         with file:
             ours = (
                 self.config,
@@ -75,7 +81,9 @@ class RunFolder:
         except FileNotFoundError:
             return []
         except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-            raise TrainingError(f"{printable(self.log)}: cannot be read as a log, put it away and go on without it") from error
+            raise TrainingError(
+                f"{printable(self.log)}: cannot be read as a log, put it away and go on without it"
+            ) from error
 
     def write_log(self, rows: list[dict]) -> None:
         """Write the whole log anew (it has one row a look, so it stays small)."""

@@ -18,13 +18,24 @@ from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_PHRASE
 from basedrum.music.kit import KICK
 from basedrum.training.batches import Batch
 from basedrum.training.config import TrainConfig
-from basedrum.training.losses import LOSS_OF, divergence, likelihood, logistic_loss, matching, slope_from_one, squared_slope
+from basedrum.training.losses import (
+    LOSS_OF,
+    divergence,
+    likelihood,
+    logistic_loss,
+    matching,
+    slope_from_one,
+    squared_slope,
+)
 
 
-def draw_dice(batch: int, model: ModelConfig, train: TrainConfig, generator: torch.Generator) -> tuple[Noise, Noise]:
+def draw_dice(
+    batch: int, model: ModelConfig, train: TrainConfig, generator: torch.Generator
+) -> tuple[Noise, Noise]:
     """Return the noise of two phrases of the same song, the earlier one first.
 
-    `train.sharing` of the samples keep one throw of the dice for all measures; the rest share a random part of it.
+    `train.sharing` of the samples keep one throw of the dice for all measures; the rest share a random part
+    of it.
     """
     song = draw_song_noise(batch, model, generator)
     chance, part = torch.rand(2, batch, generator=generator, device=generator.device)
@@ -36,16 +47,21 @@ def draw_dice(batch: int, model: ModelConfig, train: TrainConfig, generator: tor
 def follow_itself(
     generator: nn.Module, planner: Planner | None, batch: Batch, noise_before: Noise, dice: torch.Generator
 ) -> Condition:
-    """Return the condition in which, for the rollout samples, the previous drums are what the generator itself played, and so
-    are those it recalls."""
+    """Return the condition in which, for the rollout samples, the previous drums are what the generator
+    itself played, and so are those it recalls."""
     chosen = torch.nonzero(batch.rollout)[:, 0]
     if not len(chosen):
         return batch.condition
     before, noise = batch.before[chosen], noise_before[chosen]
     if batch.then is not None:
-        before, noise = Condition.join([before, batch.then[chosen]]), noise_before[torch.cat([chosen, chosen])]
+        before, noise = (
+            Condition.join([before, batch.then[chosen]]),
+            noise_before[torch.cat([chosen, chosen])],
+        )
     own = play_planned(generator, before, noise, draw_plan(planner, before, dice))
-    condition = batch.condition.replace(previous=batch.condition.previous.index_copy(0, chosen, own[: len(chosen)]))
+    condition = batch.condition.replace(
+        previous=batch.condition.previous.index_copy(0, chosen, own[: len(chosen)])
+    )
     if batch.then is None:
         return condition
     given = is_recalled(condition)[:, None, None]
@@ -79,10 +95,11 @@ class CriticObjective(nn.Module):
         penalise: bool = False,
         ranking: bool = False,
     ) -> dict[str, Tensor]:
-        """Return losses by name, `critic` their sum. `mix` (B,) places WGAN-GP's points; `mismatch` weighs the third term.
+        """Return losses by name, `critic` their sum. `mix` (B,) places WGAN-GP's points; `mismatch` weighs
+        the third term.
 
-        With `ranking` the game is over: `rank`, the logistic loss, is all, and `fit`, the same of real drums over another
-        song's bass, where `mismatch` weighs it.
+        With `ranking` the game is over: `rank`, the logistic loss, is all, and `fit`, the same of real drums
+        over another song's bass, where `mismatch` weighs it.
         """
         config, score = self.train_config, self.discriminator
         wrong = len(real) // 2 if mismatch > 0 else 0
@@ -92,7 +109,9 @@ class CriticObjective(nn.Module):
             half = torch.arange(wrong, device=fake.device)
             shown = without_kick(real[:wrong], bare)
             drums += [shown, shown] if bare else [shown]
-            conditions += [real_condition[half]] * bool(bare) + [real_condition[half].with_bass_of(half.roll(1))]
+            conditions += [real_condition[half]] * bool(bare) + [
+                real_condition[half].with_bass_of(half.roll(1))
+            ]
         scores = score(torch.cat(drums), Condition.join(conditions))[0].split([len(d) for d in drums])
         if ranking:
             losses = {"rank": logistic_loss(scores[0], scores[1])}
@@ -101,7 +120,9 @@ class CriticObjective(nn.Module):
             return losses
         losses = {"game": self.loss.critic(scores[0], scores[1])}
         if wrong:
-            losses["mismatch"] = mismatch * self.loss.critic(scores[2] if bare else scores[0][:wrong], scores[-1])
+            losses["mismatch"] = mismatch * self.loss.critic(
+                scores[2] if bare else scores[0][:wrong], scores[-1]
+            )
         if penalise and config.gamma > 0:
             if config.loss == "wgan-gp":
                 slopes = slope_from_one(lambda d: score(d, real_condition)[0], real, fake, mix)
@@ -109,7 +130,9 @@ class CriticObjective(nn.Module):
             else:
                 both = Condition.join(conditions[:2])
                 slopes = squared_slope(lambda d: score(d, both)[0], torch.cat(drums[:2]))
-                losses["penalty"] = config.gamma * config.penalty_every * slopes.mean()  # gamma / 2 of each of R1, R2
+                losses["penalty"] = (
+                    config.gamma * config.penalty_every * slopes.mean()
+                )  # gamma / 2 of each of R1, R2
         losses["critic"] = torch.stack(list(losses.values())).sum()
         losses["gap"] = (scores[0] - scores[1]).mean().detach()
         return losses
@@ -125,7 +148,8 @@ def without_kick(drums: Tensor, count: int) -> Tensor:
 
 
 class GeneratorTurn(nn.Module):
-    """The generator and its encoder: play for the discriminator, and explain what real drummers played (CVAE)."""
+    """The generator and its encoder: play for the discriminator, and explain what real drummers played
+    (CVAE)."""
 
     def __init__(self, generator: nn.Module, encoder: Encoder | None) -> None:
         super().__init__()
@@ -139,7 +163,8 @@ class GeneratorTurn(nn.Module):
         posterior: tuple[Tensor, Tensor, Tensor] | None = None,
         plan: Tensor | None = None,
     ) -> tuple[Tensor | None, dict[str, Tensor]]:
-        """Return (drums (B, T, V), if a condition and noise are given; the CVAE's two terms, if its dice are given)."""
+        """Return (drums (B, T, V), if a condition and noise are given; the CVAE's two terms, if its dice are
+        given)."""
         played, terms = None, {}
         if condition is not None:
             played = play_planned(self.generator, condition, noise, plan)
@@ -147,23 +172,31 @@ class GeneratorTurn(nn.Module):
             terms = self.explain(batch, *posterior)
         return played, terms
 
-    def explain(self, batch: Batch, song_dice: Tensor, bar_dice: Tensor, step_dice: Tensor) -> dict[str, Tensor]:
-        """Return likelihood and kl in nats a step. Without an encoder the noise is free and there is no kl."""
+    def explain(
+        self, batch: Batch, song_dice: Tensor, bar_dice: Tensor, step_dice: Tensor
+    ) -> dict[str, Tensor]:
+        """Return likelihood and kl in nats a step. Without an encoder the noise is free and there is no
+        kl."""
         song, bar, terms = song_dice, bar_dice, {}
         if self.encoder is not None:
             song_mean, song_logvar, bar_mean, bar_logvar = self.encoder(batch.drums, batch.condition)
             song = song_mean + song_dice * (0.5 * song_logvar).exp()
             bar = bar_mean + bar_dice * (0.5 * bar_logvar).exp()
-            terms["kl"] = (divergence(song_mean, song_logvar) + divergence(bar_mean, bar_logvar)) / STEPS_PER_PHRASE
+            terms["kl"] = (
+                divergence(song_mean, song_logvar) + divergence(bar_mean, bar_logvar)
+            ) / STEPS_PER_PHRASE
         noise = Noise(song, bar, step_dice, step_dice)  # bits are not used by likelihood
         logits = explain(self.generator, batch.condition, noise, batch.drums)
-        return {"likelihood": likelihood(logits, batch.drums, batch.condition.active) / STEPS_PER_PHRASE} | terms
+        return {
+            "likelihood": likelihood(logits, batch.drums, batch.condition.active) / STEPS_PER_PHRASE
+        } | terms
 
 
 def fooling(
     discriminator: nn.Module, batch: Batch, fake: Tensor, fake_condition: Condition, train: TrainConfig
 ) -> dict[str, Tensor]:
-    """Return what the generator wants of the discriminator, by name: `fool`, and MidiNet's matching terms where weighted."""
+    """Return what the generator wants of the discriminator, by name: `fool`, and MidiNet's matching terms
+    where weighted."""
     loss = LOSS_OF[train.loss]()
     fake_score, fake_features = discriminator(fake, fake_condition)
     with torch.no_grad():
@@ -176,8 +209,11 @@ def fooling(
     return terms
 
 
-def draw_posterior_dice(batch: int, model: ModelConfig, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Return standard normal draws for the song (B, Z), bar (B, M, Z) and step (B, M, S, Z) noise of the CVAE."""
+def draw_posterior_dice(
+    batch: int, model: ModelConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return standard normal draws for the song (B, Z), bar (B, M, Z) and step (B, M, S, Z) noise of the
+    CVAE."""
 
     def draw(*shape: int) -> Tensor:
         return torch.randn(batch, *shape, generator=generator, device=generator.device)

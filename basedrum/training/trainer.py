@@ -1,6 +1,7 @@
 """The players, their optimisers, and one step of a run.
 
-A step is a function of (config, data, step, number of processes): batches and noise come from the seed and the step alone.
+A step is a function of (config, data, step, number of processes): batches and noise come from the seed and
+the step alone.
 """
 
 from __future__ import annotations
@@ -51,11 +52,15 @@ class Trainer:
         sums: of each loss since the last look: its sum, and how often it was taken.
     """
 
-    def __init__(self, config: Config, data: PhraseDataset, device: str = "cpu", rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self, config: Config, data: PhraseDataset, device: str = "cpu", rank: int = 0, world: int = 1
+    ) -> None:
         self.config, self.device, self.rank, self.world = config, device, rank, world
         model, train = config.model, config.train
         torch.manual_seed(train.seed)
-        if device.startswith("cuda"):  # half a percent of precision for twice the speed; the CPU is left exact
+        if device.startswith(
+            "cuda"
+        ):  # half a percent of precision for twice the speed; the CPU is left exact
             torch.set_float32_matmul_precision("high")
             torch.backends.cudnn.benchmark = True
         self.batches = Batches(data, model, train)
@@ -76,10 +81,14 @@ class Trainer:
         self.generator_optimizer = torch.optim.Adam(own, train.generator_lr, betas=(train.beta1, train.beta2))
         judge = list(self.discriminator.parameters())
         self.critic_optimizer = torch.optim.Adam(judge, train.critic_lr, betas=(train.beta1, train.beta2))
-        self.ranking_optimizer = torch.optim.AdamW(judge, train.ranking_lr, betas=(0.9, 0.98), weight_decay=0.05)
+        self.ranking_optimizer = torch.optim.AdamW(
+            judge, train.ranking_lr, betas=(0.9, 0.98), weight_decay=0.05
+        )
         self.plan_turn = None if self.planner is None else PlanTurn(self.planner)
         if self.planner is not None:
-            self.plan_optimizer = torch.optim.AdamW(self.planner.parameters(), train.plan_lr, weight_decay=0.01)
+            self.plan_optimizer = torch.optim.AdamW(
+                self.planner.parameters(), train.plan_lr, weight_decay=0.01
+            )
             self.plan_turn = _shared(self.plan_turn) if world > 1 else self.plan_turn
         if world > 1:
             critic = _shared(critic)
@@ -87,7 +96,8 @@ class Trainer:
         self.turn = _shared(self.turn_alone, find_unused_parameters=True) if world > 1 else self.turn_alone
 
     def advance(self) -> dict[str, float]:
-        """Play one step. Raises TrainingError, with the players as they were before, on a loss that is not finite."""
+        """Play one step. Raises TrainingError, with the players as they were before, on a loss that is not
+        finite."""
         train, step = self.config.train, self.step
         dice = torch.Generator(self.device)
         dice.manual_seed(((train.seed * 1_000_003 + step) * 4099 + self.rank) % (1 << 62))
@@ -110,7 +120,8 @@ class Trainer:
         return torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.halved)
 
     def _next_batch(self) -> Batch:
-        """Return the batch of the step; on a GPU two processes draw ahead, which changes nothing but the time."""
+        """Return the batch of the step; on a GPU two processes draw ahead, which changes nothing but the
+        time."""
         if self._feed is None:
             train = self.config.train
             steps = range(self.step, train.warmup_steps + train.steps)
@@ -140,7 +151,8 @@ class Trainer:
         return losses
 
     def _play(self, batch: Batch, dice: torch.Generator) -> dict[str, Tensor]:
-        """The critic moves first, against the very drums the generator then learns from: they are played once for both."""
+        """The critic moves first, against the very drums the generator then learns from: they are played once
+        for both."""
         train, model = self.config.train, self.config.model
         played = self.step - train.warmup_steps
         rate = _late_rate(played, train.steps, train.decay_from)
@@ -149,7 +161,9 @@ class Trainer:
         for move in range(max(train.critic_steps, generator_moves)):
             before, now = draw_dice(len(batch.drums), model, train, dice)
             explain = train.reconstruction > 0 and move == 0 and played % train.reconstruction_every == 0
-            posterior = draw_posterior_dice(len(batch.drums), model, dice) if explain and generator_moves else None
+            posterior = (
+                draw_posterior_dice(len(batch.drums), model, dice) if explain and generator_moves else None
+            )
             with self._precision(), torch.set_grad_enabled(move < generator_moves):
                 condition = follow_itself(self.generator, self.planner, batch, before, dice)
                 player = self.turn if move < generator_moves else self.turn_alone
@@ -171,7 +185,9 @@ class Trainer:
         self.discriminator.requires_grad_(True)
         with self._precision():
             real = real_condition(run, condition)
-            losses = self.critic_objective(run.drums, real, fake, condition, mismatch=train.ranking_mismatch, ranking=True)
+            losses = self.critic_objective(
+                run.drums, real, fake, condition, mismatch=train.ranking_mismatch, ranking=True
+            )
         self._descend(torch.stack(list(losses.values())).sum(), losses, self.ranking_optimizer, CLIP, rate)
         return losses
 
@@ -185,7 +201,9 @@ class Trainer:
         self.discriminator.requires_grad_(True)
         with self._precision():
             penalise = played % train.penalty_every == 0
-            losses = self.critic_objective(batch.drums, batch.condition, fake, condition, mix, mismatch, penalise)
+            losses = self.critic_objective(
+                batch.drums, batch.condition, fake, condition, mix, mismatch, penalise
+            )
         self._descend(losses["critic"], losses, self.critic_optimizer, None, rate)
         return losses
 
@@ -204,7 +222,9 @@ class Trainer:
         self._descend(total, losses, self.generator_optimizer, None, rate)
         return losses
 
-    def _descend(self, total: Tensor, losses: dict[str, Tensor], optimizer, clip: float | None, rate: float) -> None:
+    def _descend(
+        self, total: Tensor, losses: dict[str, Tensor], optimizer, clip: float | None, rate: float
+    ) -> None:
         bad = [name for name, value in losses.items() if not torch.isfinite(value)]
         if bad or not torch.isfinite(total):
             raise TrainingError(
@@ -227,7 +247,9 @@ class Trainer:
     def _average(self) -> None:
         """EMA that follows closely at first: decay min(ema, (1 + k) / (10 + k))."""
         decay = min(self.config.train.ema, (1 + self.step) / (10 + self.step))
-        pairs = list(zip(self.averaged.state_dict().values(), self.generator.state_dict().values(), strict=True))
+        pairs = list(
+            zip(self.averaged.state_dict().values(), self.generator.state_dict().values(), strict=True)
+        )
         floats = [(a, b) for a, b in pairs if a.is_floating_point()]
         torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], 1 - decay)
         for kept, value in pairs:
@@ -245,7 +267,11 @@ class Trainer:
         }
 
     def _players(self) -> dict[str, nn.Module]:
-        players = {"generator": self.generator, "discriminator": self.discriminator, "averaged": self.averaged}
+        players = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "averaged": self.averaged,
+        }
         more = {"encoder": self.encoder, "planner": self.planner}
         return players | {name: player for name, player in more.items() if player is not None}
 
@@ -259,7 +285,8 @@ class Trainer:
         return optimizers if self.planner is None else optimizers | {"plan": self.plan_optimizer}
 
     def load_state(self, state: dict) -> None:
-        """Go on from `state`. Raises TrainingError if it belongs to another model or training, or cannot be one's state."""
+        """Go on from `state`. Raises TrainingError if it belongs to another model or training, or cannot be
+        one's state."""
         try:
             self._load_state(state)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
@@ -280,7 +307,9 @@ class Trainer:
         if type(state["step"]) is not int or not 0 <= state["step"] <= self.config.train.total_steps:
             raise ValueError(f"step {state['step']}")
         self.step, self._feed = state["step"], None
-        self.sums = {str(name): (float(total), int(count)) for name, (total, count) in state.get("sums", {}).items()}
+        self.sums = {
+            str(name): (float(total), int(count)) for name, (total, count) in state.get("sums", {}).items()
+        }
         for name, player in self._players().items():
             player.load_state_dict(state["players"][name])
         for name, optimizer in self._optimizers().items():
@@ -288,16 +317,25 @@ class Trainer:
 
 
 def _shared(module: nn.Module, find_unused_parameters: bool = False) -> DistributedDataParallel:
-    """Wrap a module so that all processes step with the mean of their gradients; its buffers stay each process's own."""
+    """Wrap a module so that all processes step with the mean of their gradients; its buffers stay each
+    process's own."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 renames the option, but what replaces it does not do this
-        return DistributedDataParallel(module, broadcast_buffers=False, find_unused_parameters=find_unused_parameters)
+        warnings.simplefilter(
+            "ignore", FutureWarning
+        )  # torch 2.13 renames the option, but what replaces it does not do this
+        return DistributedDataParallel(
+            module, broadcast_buffers=False, find_unused_parameters=find_unused_parameters
+        )
 
 
 def _late_rate(step: int, steps: int, decay_from: float) -> float:
     """Return 1 until `decay_from` of the steps, then a line down to LAST_RATE."""
     part = step / max(1, steps)
-    return 1.0 if part <= decay_from else 1.0 - (1.0 - LAST_RATE) * (part - decay_from) / max(1e-9, 1.0 - decay_from)
+    return (
+        1.0
+        if part <= decay_from
+        else 1.0 - (1.0 - LAST_RATE) * (part - decay_from) / max(1e-9, 1.0 - decay_from)
+    )
 
 
 def _has_bfloat16(device: str) -> bool:
@@ -305,4 +343,6 @@ def _has_bfloat16(device: str) -> bool:
     if device.startswith("cuda"):
         return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("arm_bf16"))
+    return bool(
+        capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("arm_bf16")
+    )
