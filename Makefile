@@ -27,7 +27,7 @@ samples: $(VENV)/installed
 	$(BIN)/python samples/make_samples.py
 
 lint: $(VENV)/installed-dev
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy basedrum
 
 # The stamps: nothing is installed again until what is to be installed changes.
 $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
