@@ -12,7 +12,7 @@ from basedrum.errors import BasedrumError, printable
 if TYPE_CHECKING:
     import numpy as np
 
-    from basedrum.midi.note_maps import KitMap
+    from basedrum.midi.note_maps import NoteMap
     from basedrum.music.grid import Grid
     from basedrum.music.notes import Notes
     from basedrum.music.rolls import DrumRoll
@@ -37,7 +37,7 @@ class PlayedSong:
     bass: Track
     drums: DrumRoll
     seed: int
-    kit: KitMap | None = None
+    kit: NoteMap | None = None
     bars: tuple[int, int] | None = None
     score: float | None = None
     grid: Grid | None = None
@@ -53,11 +53,13 @@ class PlayedSong:
     @property
     def drum_notes(self) -> Notes:
         """The drums as notes on General MIDI pitches; a late hit on the last step stays inside the song."""
-        from basedrum.midi.note_maps import from_kit
-        from basedrum.music.bass_track import drum_notes
+        from basedrum.midi.note_maps import from_note_map
+        from basedrum.music.song import drum_notes
 
         new = self._new_notes
-        return new if self.bars is None else self._spliced(from_kit(drum_notes(self.song), self.kit), new)
+        return (
+            new if self.bars is None else self._spliced(from_note_map(drum_notes(self.song), self.kit), new)
+        )
 
     @property
     def _new_notes(self) -> Notes:
@@ -78,12 +80,12 @@ class PlayedSong:
         Where only some bars were played anew, the notes of the others are those of the song (see
         `midi.splicing`).
         """
-        from basedrum.midi.note_maps import to_kit
+        from basedrum.midi.note_maps import to_note_map
         from basedrum.midi.splicing import song_with_new_bars
         from basedrum.midi.writing import drums_alone, song_with_drums
-        from basedrum.music.bass_track import drum_notes
+        from basedrum.music.song import drum_notes
 
-        notes = to_kit(self._new_notes, self.kit)
+        notes = to_note_map(self._new_notes, self.kit)
         if drums_only:
             return drums_alone(
                 notes if self.bars is None else self._spliced(drum_notes(self.song), notes), self.song.grid

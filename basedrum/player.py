@@ -19,7 +19,7 @@ from basedrum.played import PlayedSong
 from basedrum.threads import one_thread
 
 if TYPE_CHECKING:
-    from basedrum.midi.note_maps import KitMap
+    from basedrum.midi.note_maps import NoteMap
     from basedrum.music.grid import Grid
     from basedrum.music.rolls import DrumRoll
     from basedrum.music.song import Song
@@ -102,16 +102,16 @@ class Drummer:
         from basedrum.drummer.fills import FillingPlayer, other_seeds
         from basedrum.drummer.redo import redo_song
         from basedrum.drummer.song import play_song, sounding_measures
-        from basedrum.midi.note_maps import read_kit
+        from basedrum.midi.note_maps import read_note_map
         from basedrum.midi.reading import read_song
         from basedrum.music.bass_track import find_bass
         from basedrum.music.grid import STEPS_PER_MEASURE
+        from basedrum.music.laid_grid import lay_song
         from basedrum.music.notes import Notes
         from basedrum.music.rolls import BassRoll
-        from basedrum.music.swing import lay_song
 
         _check(seed, temperature, density, fills, humanize, swing, rests)
-        kit_map = read_kit(kit)
+        kit_map = read_note_map(kit)
         wishes = {"temperature": temperature, "density": density, "style": style}
         player = state = self.model.new_song(seed, **wishes)
         if fills != 1:
@@ -196,13 +196,13 @@ def _said(bar: int | None) -> str:
     return "" if bar is None else str(bar)
 
 
-def _drums_of(song: Song, grid: Grid, kit_map: KitMap) -> DrumRoll:
+def _drums_of(song: Song, grid: Grid, kit_map: NoteMap) -> DrumRoll:
     """Return the drums the song has. Raises MidiError where it has none in this kit."""
-    from basedrum.midi.note_maps import from_kit
-    from basedrum.music.bass_track import drum_notes
+    from basedrum.midi.note_maps import from_note_map
     from basedrum.music.rolls import DrumRoll
+    from basedrum.music.song import drum_notes
 
-    notes = from_kit(drum_notes(song), kit_map)
+    notes = from_note_map(drum_notes(song), kit_map)
     if not len(notes):
         raise MidiError(
             f"{printable(song.name)}: has no drums to keep, give the song with its drums, or leave --bars out"

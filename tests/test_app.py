@@ -12,11 +12,10 @@ from basedrum import app
 from basedrum.errors import BasedrumError, CheckpointError, ConfigError, MidiError, NoBassError
 from basedrum.midi.building import build_midi
 from basedrum.midi.reading import read_song
-from basedrum.music.bass_track import drum_notes
 from basedrum.music.grid import Grid
 from basedrum.music.kit import HIGH_TOM, KICK, SNARE
 from basedrum.music.notes import Notes
-from basedrum.music.song import Part
+from basedrum.music.song import Part, drum_notes
 from basedrum.player import PlayedSong
 
 QUARTER = 480

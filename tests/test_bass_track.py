@@ -7,10 +7,10 @@ from raw_midi import NOTE, named, smf
 from basedrum.errors import NoBassError
 from basedrum.midi.building import build_midi
 from basedrum.midi.reading import parse_song
-from basedrum.music.bass_track import drum_notes, find_bass, is_bass_name, monophony
+from basedrum.music.bass_track import find_bass, is_bass_name, monophony
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
-from basedrum.music.song import Part
+from basedrum.music.song import Part, drum_notes
 
 
 def line(pitch=40, count=32, every=120, length=100):

@@ -9,10 +9,9 @@ from basedrum.midi.building import build_midi, rows
 from basedrum.midi.events import read_events
 from basedrum.midi.reading import parse_song
 from basedrum.midi.splicing import is_in_bars, song_with_new_bars
-from basedrum.music.bass_track import drum_notes
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
-from basedrum.music.song import Part
+from basedrum.music.song import Part, drum_notes
 
 QUARTER = 480
 BAR = 4 * QUARTER

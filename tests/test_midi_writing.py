@@ -17,11 +17,10 @@ from basedrum.midi.building import build_midi, separate
 from basedrum.midi.events import EventFile, meta, read_events, to_bytes
 from basedrum.midi.reading import parse_score, parse_song
 from basedrum.midi.writing import DRUM_TRACK_NAME, drums_alone, song_with_drums, within
-from basedrum.music.bass_track import drum_notes
 from basedrum.music.grid import Grid
 from basedrum.music.notation import groove
 from basedrum.music.notes import Notes
-from basedrum.music.song import Part
+from basedrum.music.song import Part, drum_notes
 
 RICH = (
     b"\x00\xff\x03\x04Bass\x00\xff\x02\x04(c)?\x00\xff\x59\x02\xfe\x01\x00\xff\x21\x01\x02\x00\xff\x7f\x03\x7d\x01\x02"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from basedrum.errors import ConfigError
-from basedrum.midi.note_maps import GM, KITS, from_kit, read_kit, to_kit
+from basedrum.midi.note_maps import GM, NOTE_MAPS, from_note_map, read_note_map, to_note_map
 from basedrum.music import kit
 from basedrum.music.notes import Notes
 
@@ -17,38 +17,38 @@ def notes(pitches):
 
 
 def test_general_midi_is_the_default_and_others_differ():
-    assert read_kit("gm") == kit.WRITTEN_PITCHES
-    assert len(KITS) >= 4 and len({notes for _, notes in KITS.values()}) == len(KITS)
+    assert read_note_map("gm") == kit.WRITTEN_PITCHES
+    assert len(NOTE_MAPS) >= 4 and len({notes for _, notes in NOTE_MAPS.values()}) == len(NOTE_MAPS)
 
 
-@pytest.mark.parametrize("name", KITS)
+@pytest.mark.parametrize("name", NOTE_MAPS)
 def test_a_map_gives_each_voice_a_note_of_its_own(name):
-    kit_map = read_kit(name)
-    assert len(kit_map) == kit.NUM_VOICES == len(set(kit_map))
-    assert all(0 <= note <= 127 for note in kit_map)
+    note_map = read_note_map(name)
+    assert len(note_map) == kit.NUM_VOICES == len(set(note_map))
+    assert all(0 <= note <= 127 for note in note_map)
 
 
 def test_known_notes_of_the_plug_ins():
     """Notes that a plain General MIDI file gets wrong there: a splash choke for a crash, a rimshot for a
     hat."""
-    at = {name: dict(zip(kit.VOICES, notes, strict=True)) for name, (_, notes) in KITS.items()}
+    at = {name: dict(zip(kit.VOICES, notes, strict=True)) for name, (_, notes) in NOTE_MAPS.items()}
     assert at["ad2"]["crash"] == 77 and at["ad2"]["ride"] == 60 and at["ad2"]["side stick"] == 42
     assert at["ssd5"]["crash"] == 55 and at["ssd5"]["open hat"] == 63
     assert at["ezd3"]["percussion"] == 3 and at["sd3"]["pedal hat"] == 21
 
 
-@pytest.mark.parametrize("name", KITS)
+@pytest.mark.parametrize("name", NOTE_MAPS)
 @given(st.lists(st.sampled_from(kit.WRITTEN_PITCHES), max_size=20))
 def test_from_kit_undoes_to_kit(name, pitches):
-    kit_map = read_kit(name)
-    assert from_kit(to_kit(notes(pitches), kit_map), kit_map).pitches.tolist() == pitches
+    note_map = read_note_map(name)
+    assert from_note_map(to_note_map(notes(pitches), note_map), note_map).pitches.tolist() == pitches
 
 
 def test_every_pitch_of_a_voice_goes_to_the_voice_s_note():
-    crashes = to_kit(notes([49, 52, 55, 57]), read_kit("ad2"))
+    crashes = to_note_map(notes([49, 52, 55, 57]), read_note_map("ad2"))
     assert set(crashes.pitches.tolist()) == {77}
-    assert to_kit(notes([20]), read_kit("ad2")).pitches.tolist() == [20]
-    assert from_kit(notes([36, 99, 77]), read_kit("ad2")).pitches.tolist() == [36, 49]
+    assert to_note_map(notes([20]), read_note_map("ad2")).pitches.tolist() == [20]
+    assert from_note_map(notes([36, 99, 77]), read_note_map("ad2")).pitches.tolist() == [36, 49]
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_every_pitch_of_a_voice_goes_to_the_voice_s_note():
 )
 def test_a_map_of_one_s_own_names_what_it_changes(tmp_path, name, text):
     (tmp_path / name).write_text(text)
-    kit_map = read_kit(tmp_path / name)
-    assert [kit_map[v] for v in (kit.KICK, kit.CLOSED_HAT, kit.OPEN_HAT)] == [1, 2, 3]
-    assert kit_map[kit.SNARE] == GM[kit.SNARE]
+    note_map = read_note_map(tmp_path / name)
+    assert [note_map[v] for v in (kit.KICK, kit.CLOSED_HAT, kit.OPEN_HAT)] == [1, 2, 3]
+    assert note_map[kit.SNARE] == GM[kit.SNARE]
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,10 @@ def test_what_is_no_map_is_refused_in_one_line(tmp_path, name, text, words):
     if text is not None:
         (tmp_path / name).write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigError, match=words) as refusal:
-        read_kit(tmp_path / name)
+        read_note_map(tmp_path / name)
     assert "\n" not in str(refusal.value)
 
 
 def test_a_misspelt_name_is_told_its_neighbour():
     with pytest.raises(ConfigError, match=r"did you mean ssd5\?"):
-        read_kit("ssd")
+        read_note_map("ssd")

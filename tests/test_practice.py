@@ -9,8 +9,9 @@ from basedrum.corpus.practice import practice_songs
 from basedrum.corpus.stylebook import load_style, read_style, style_names
 from basedrum.midi.reading import parse_song
 from basedrum.music import kit
-from basedrum.music.bass_track import drum_notes, find_bass
+from basedrum.music.bass_track import find_bass
 from basedrum.music.rolls import BassRoll, DrumRoll
+from basedrum.music.song import drum_notes
 
 EXPECTED = {
     "rock",

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from basedrum.midi.reading import read_song
-from basedrum.music.bass_track import drum_notes, find_bass
+from basedrum.music.bass_track import find_bass
+from basedrum.music.song import drum_notes
 
 FOLDER = Path(__file__).resolve().parent.parent / "samples"
 SCRIPT = runpy.run_path(str(FOLDER / "make_samples.py"))

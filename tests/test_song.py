@@ -14,9 +14,10 @@ from basedrum.drummer.song import (
 )
 from basedrum.music.grid import Grid
 from basedrum.music.kit import CLOSED_HAT, KICK, SNARE
+from basedrum.music.laid_grid import lay_out
 from basedrum.music.notes import Notes
 from basedrum.music.rolls import BassRoll, active_steps
-from basedrum.music.swing import Swing, lay_out
+from basedrum.music.swing import Swing
 
 QUARTER = 480
 BAR = 4 * QUARTER

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from basedrum.music.grid import Grid
+from basedrum.music.laid_grid import LaidGrid, lay_out, lay_song
 from basedrum.music.notes import Notes
-from basedrum.music.swing import LaidGrid, Swing, estimate_swing, lay_out, lay_song
+from basedrum.music.swing import Swing, estimate_swing
 
 QUARTER = 480
 BAR = 4 * QUARTER

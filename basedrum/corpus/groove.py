@@ -26,11 +26,13 @@ import numpy as np
 from basedrum.errors import BasedrumError, DataError, printable
 from basedrum.midi.reading import parse_song
 from basedrum.music import kit
-from basedrum.music.bass_track import drum_notes
+from basedrum.music.compound import is_compound
 from basedrum.music.grid import Grid
+from basedrum.music.laid_grid import lay_out
 from basedrum.music.notes import Notes
 from basedrum.music.rolls import DrumRoll
-from basedrum.music.swing import Swing, is_compound, lay_out
+from basedrum.music.song import drum_notes
+from basedrum.music.swing import Swing
 
 CREDIT = (
     "Groove MIDI Dataset v1.0.0: Jon Gillick, Adam Roberts, Jesse Engel, Douglas Eck, David Bamman, Learning to Groove with "

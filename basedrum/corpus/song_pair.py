@@ -13,6 +13,7 @@ from basedrum.corpus.pairs import Pair, Part
 from basedrum.errors import MidiError
 from basedrum.midi import reading
 from basedrum.music import bass_track
+from basedrum.music.song import drum_notes
 
 
 def read_pair(data: bytes, name: str) -> Pair:
@@ -36,9 +37,7 @@ def read_pair(data: bytes, name: str) -> Pair:
         raise MidiError("has no drums")
     if len(hinted) != 1 or len(drums) != 1:
         song = reading.parse_song(clean, name)
-        return Pair(
-            name, song.grid, Part.of(bass_track.find_bass(song).notes), Part.of(bass_track.drum_notes(song))
-        )
+        return Pair(name, song.grid, Part.of(bass_track.find_bass(song).notes), Part.of(drum_notes(song)))
     if num_notes > reading.MAX_NOTES:
         raise MidiError(f"has {num_notes} notes, more than {reading.MAX_NOTES}")
     return Pair(name, reading.grid_of(score, end), _part(hinted[0]), _part(drums[0]))

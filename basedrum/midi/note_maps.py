@@ -2,7 +2,7 @@
 differ from it.
 
 Conventions: a map is twelve notes 0..127 in the order of `music.kit.VOICES`. Inside basedrum drums are on
-General MIDI's pitches; `to_kit` takes notes out to a plug-in's, `from_kit` back. A user's own map is a TOML
+General MIDI's pitches; `to_note_map` takes notes out to a plug-in's, `from_note_map` back. A user's own map is a TOML
 or JSON file of voice = note, `"closed hat" = 42` or `closed_hat = 42`; voices it does not name stay on
 General MIDI's note.
 
@@ -34,10 +34,10 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-KitMap = tuple[int, ...]
+NoteMap = tuple[int, ...]
 
-GM: KitMap = kit.WRITTEN_PITCHES
-KITS: dict[str, tuple[str, KitMap]] = {
+GM: NoteMap = kit.WRITTEN_PITCHES
+NOTE_MAPS: dict[str, tuple[str, NoteMap]] = {
     # kick, snare, side stick; closed, pedal, open hat; low, mid, high tom; crash, ride, percussion
     "gm": ("General MIDI", GM),
     "ad2": ("Addictive Drums 2", (36, 38, 42, 52, 48, 55, 65, 67, 71, 77, 60, 47)),
@@ -48,21 +48,21 @@ KITS: dict[str, tuple[str, KitMap]] = {
 """The maps that ship: name, the plug-in, its notes."""
 
 
-def read_kit(name_or_path: str | os.PathLike) -> KitMap:
+def read_note_map(name_or_path: str | os.PathLike) -> NoteMap:
     """Return a map that ships, or the one in a TOML or JSON file.
 
     Raises:
         ConfigError: there is no such map, or the file is not one.
     """
     name = os.fspath(name_or_path)
-    if name in KITS:
-        return KITS[name][1]
+    if name in NOTE_MAPS:
+        return NOTE_MAPS[name][1]
     path = Path(name)
     if path.suffix.lower() not in (".toml", ".json"):
-        near = difflib.get_close_matches(name.lower(), KITS, n=1)
+        near = difflib.get_close_matches(name.lower(), NOTE_MAPS, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise ConfigError(
-            f"kit {printable(name)}: unknown, {hint}use one of {', '.join(KITS)}, or a .toml or .json file"
+            f"kit {printable(name)}: unknown, {hint}use one of {', '.join(NOTE_MAPS)}, or a .toml or .json file"
         )
     try:
         data = path.read_bytes()
@@ -80,7 +80,7 @@ def read_kit(name_or_path: str | os.PathLike) -> KitMap:
     return _checked(table, printable(path))
 
 
-def _checked(table: object, where: str) -> KitMap:
+def _checked(table: object, where: str) -> NoteMap:
     if not isinstance(table, dict) or not table:
         raise ConfigError(f"{where}: holds no notes, write rows of voice = note, for example kick = 36")
     notes = list(GM)
@@ -98,25 +98,25 @@ def _checked(table: object, where: str) -> KitMap:
     return tuple(notes)
 
 
-def to_kit(notes: Notes, kit_map: KitMap | None) -> Notes:
+def to_note_map(notes: Notes, note_map: NoteMap | None) -> Notes:
     """Return drum notes on General MIDI pitches as notes on the map's; pitches of no voice stay."""
-    if kit_map in (None, GM):
+    if note_map in (None, GM):
         return notes
     table = np.arange(128)
     gathered = kit.VOICE_OF_PITCH >= 0
-    table[gathered] = np.asarray(kit_map)[kit.VOICE_OF_PITCH[gathered]]
+    table[gathered] = np.asarray(note_map)[kit.VOICE_OF_PITCH[gathered]]
     return replace(notes, pitches=table[notes.pitches])
 
 
-def from_kit(notes: Notes, kit_map: KitMap | None) -> Notes:
+def from_note_map(notes: Notes, note_map: NoteMap | None) -> Notes:
     """Return notes on a map's pitches as notes on General MIDI's; those it does not name are left out.
 
     Where two voices share a note the first one has it.
     """
-    if kit_map in (None, GM):
+    if note_map in (None, GM):
         return notes
     table = np.full(128, -1)
     for voice in reversed(range(kit.NUM_VOICES)):
-        table[kit_map[voice]] = GM[voice]
+        table[note_map[voice]] = GM[voice]
     known = notes[table[notes.pitches] >= 0]
     return replace(known, pitches=table[known.pitches])

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,10 @@ import symusic
 from basedrum.errors import MidiError, printable
 from basedrum.midi import events
 from basedrum.midi.gate import gate, read_bytes
+from basedrum.midi.midi_song import MidiSong
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
-from basedrum.music.song import Song, Track
+from basedrum.music.song import Track
 
 MAX_BEATS = 20_000
 MAX_BARS = 25_000
@@ -33,19 +34,6 @@ MAX_CHANGES = 20_000
 LOWEST_QPM, HIGHEST_QPM = 10.0, 1000.0
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class MidiSong(Song):
-    """A MIDI file that passed the gate: the song, and what is needed to write into the same file.
-
-    Attributes:
-        source: the MIDI file's own bytes; of a damaged file the mended ones.
-        complaints: what was mended, one line each.
-    """
-
-    source: bytes = b""
-    complaints: tuple[str, ...] = ()
 
 
 def read_song(path: str | os.PathLike) -> MidiSong:
@@ -188,7 +176,7 @@ def _song_of(score: symusic.core.ScoreTick, data: bytes) -> tuple[Grid, tuple[Tr
         if "\ufffd" in name:
             names = names or track_names(data)
             name = names.get(name, name)
-        tracks.append(Track(len(tracks), name, part.program, part.is_drum, notes))
+        tracks.append(Track(name, part.program, part.is_drum, notes, len(tracks)))
     return grid_of(score, end), tuple(tracks)
 
 

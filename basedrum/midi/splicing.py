@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from basedrum.midi.building import DRUM_CHANNEL, rows, separate
-from basedrum.midi.events import END_OF_TRACK, Event, read_events, to_bytes
+from basedrum.midi.events import END_OF_TRACK, Event, to_bytes
+from basedrum.midi.midi_song import song_events
 from basedrum.midi.writing import within
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
@@ -51,7 +52,7 @@ def song_with_new_bars(song: Song, drums: Notes, first: int, last: int, grid: Gr
     `grid`: the song's with its swing, whose steps say what belongs to which bar; None: `song.grid`.
     """
     grid = grid or song.grid
-    file = read_events(song.source)
+    file = song_events(song)
     tracks = [list(track) for track in file.tracks]
     hits = [_hits(track) for track in tracks]
     home = max(range(len(tracks)), key=lambda i: len(hits[i]))

@@ -17,7 +17,8 @@ from dataclasses import replace
 import numpy as np
 
 from basedrum.midi.building import DRUM_CHANNEL, build_midi, microseconds, note_events, rows, separate
-from basedrum.midi.events import END_OF_TRACK, Event, meta, read_events, to_bytes
+from basedrum.midi.events import END_OF_TRACK, Event, meta, to_bytes
+from basedrum.midi.midi_song import song_events
 from basedrum.music.grid import DEFAULT_QPM, Grid
 from basedrum.music.notes import Notes
 from basedrum.music.song import Part, Song
@@ -34,7 +35,7 @@ def song_with_drums(song: Song, drums: Notes, keep_drums: bool = False) -> bytes
     Every other event stays as it was, in order; of channel 10 the notes, their pressure and the kit (program)
     are left out unless `keep_drums`. Resolution, tempo map and time signatures are the song's own.
     """
-    file = read_events(song.source)
+    file = song_events(song)
     tracks = file.tracks
     if not keep_drums:
         tracks = tuple(tuple(event for event in track if event[1][0] not in _REPLACED) for track in tracks)

@@ -124,15 +124,15 @@ class Grid:
         """(M,) int64: the written bar each measure belongs to, from 0."""
         return self._measures[3]
 
-    @property
+    @cached_property
     def pace(self) -> np.ndarray:
         """(M,) how fast the beats of a measure go against quarters: 1, but in compound time (see
-        `swing.LaidGrid`)."""
+        `laid_grid.LaidGrid`)."""
         return np.ones(self.num_measures)
 
-    @property
+    @cached_property
     def is_ternary(self) -> np.ndarray:
-        """(M,) bool: whether the beats are in three (see `swing.LaidGrid`)."""
+        """(M,) bool: whether the beats are in three (see `laid_grid.LaidGrid`)."""
         return np.zeros(self.num_measures, bool)
 
     @property

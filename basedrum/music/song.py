@@ -1,7 +1,6 @@
-"""A song as data: its bars and its parts, wherever they came from. A door (`midi`, later `audio`) makes one.
+"""A song as data: its bars and its parts, whatever door it came through (`midi`, later `audio`).
 
-Conventions: ticks as in `grid`; programs are those of General MIDI, 0..127; pitches and velocities are
-MIDI's.
+Conventions: ticks as in `grid`; programs are those of General MIDI, 0..127; pitches and velocities are MIDI's.
 """
 
 from __future__ import annotations
@@ -14,8 +13,14 @@ from basedrum.music.notes import Notes
 
 @dataclass(frozen=True)
 class Part:
-    """Notes and what plays them: `name`, General MIDI `program` 0..127, `is_drum` for a drum kit, `notes` in
-    ticks."""
+    """Notes and what plays them.
+
+    Attributes:
+        name: free text, not yet printable.
+        program: General MIDI program 0..127.
+        is_drum: whether a drum kit plays it.
+        notes: in ticks, sorted by start.
+    """
 
     name: str
     program: int
@@ -24,29 +29,27 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Track:
-    """One part of a song that was read: the notes of one channel and program of one track chunk.
-
-    Attributes:
-        index: position in Song.tracks.
-        name: as in the file, not yet printable.
-        program: General MIDI program 0..127.
-        is_drum: whether it is a drum part (channel 10).
-        notes: sorted by start; never empty.
-    """
+class Track(Part):
+    """A part of a song that was read; it has at least one note. `index`: its position in `Song.tracks`."""
 
     index: int
-    name: str
-    program: int
-    is_drum: bool
-    notes: Notes
 
 
 @dataclass(frozen=True)
 class Song:
-    """A song: `name` for messages; `grid`, its bars and tempo, which end after the last note; `tracks`, those
-    with notes."""
+    """A song as read.
+
+    Attributes:
+        name: for messages, not yet printable; may be empty.
+        grid: its bars and its tempo; they end after the last note.
+        tracks: the parts that have notes.
+    """
 
     name: str
     grid: Grid
     tracks: tuple[Track, ...]
+
+
+def drum_notes(song: Song) -> Notes:
+    """Return the notes of all drum tracks as one, sorted by start, then pitch."""
+    return Notes.join([track.notes for track in song.tracks if track.is_drum])
