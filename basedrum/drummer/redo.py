@@ -64,11 +64,11 @@ def redo_song(
         stop = min([start for start in plan if start > end], default=stop)
     stop = min(stop, int(where[-1]) + 1)
     start = max(min(begin, stop - MEASURES_PER_PHRASE), int(where[0]))
-    asked = np.isin(measure, _measures(bars.played[start:stop]))
+    asked = np.isin(measure, _measures(bars.drum_cells[start:stop]))
     if (
         before > 0
     ):  # what a drummer draws for a song's first phrase is the song's: without it, another drummer would go on
-        opens = np.isin(measure, _measures(bars.played[plan[0] : plan[0] + MEASURES_PER_PHRASE]))
+        opens = np.isin(measure, _measures(bars.drum_cells[plan[0] : plan[0] + MEASURES_PER_PHRASE]))
         play_song(
             Begun(state, None, 0, remembers=False),
             bass,

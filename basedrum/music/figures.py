@@ -1,9 +1,11 @@
-"""Chords and bass figures written as text: one character a sixteenth, the degree of the chord that is played.
+"""Chords and bass lines written as text, for the practice book: one character a sixteenth step, the degree of
+the chord that is played.
 
     1-..1.5.        root held for two steps, root again, fifth
 
     1 to 9    degrees of the chord's scale upwards (3 and 7 follow the chord: minor in `ii7`, major in `IM7`);
-    8 the octave 0         the tenth (the third an octave up)
+    8         the octave
+    0         the tenth (the third an octave up)
     b t       flat second, tritone
     v w u     below the root: the fifth, the seventh, the sixth
     < >       a semitone below or above the next chord's root
@@ -33,8 +35,12 @@ _DEGREES = ("I", "II", "III", "IV", "V", "VI", "VII")
 
 @dataclass(frozen=True)
 class Chord:
-    """A chord as a bass player reads it: semitones of its root above the key (or above C), and of its tones
-    above its root."""
+    """A chord as a bass player reads it, in semitones.
+
+    Attributes:
+        root: above the key, or above C for a chord name; 0..11.
+        third, fifth, sixth, seventh: above the root.
+    """
 
     root: int
     third: int
@@ -45,8 +51,14 @@ class Chord:
 
 @dataclass(frozen=True)
 class FigureNote:
-    """One note of a bass line: where it starts and how long it is written, in steps; `dead` for a muted
-    one."""
+    """One note of a bass line.
+
+    Attributes:
+        step: where it starts, in sixteenths from the start of the line.
+        num_steps: how long it is written, at least 1.
+        pitch: MIDI pitch.
+        dead: whether it is muted.
+    """
 
     step: int
     num_steps: int
@@ -62,19 +74,22 @@ def read_chord(text: str) -> Chord:
     """
     if match := _ROMAN.fullmatch(text):
         shift, roman, kind = match.groups()
-        root, minor = _SCALE[_DEGREES.index(roman.upper())], roman.islower()
+        root, is_minor = _SCALE[_DEGREES.index(roman.upper())], roman.islower()
     elif match := _NAMED.fullmatch(text):
         letter, shift, kind = match.groups()
-        root, minor = _SCALE["CDEFGAB".index(letter)], kind in ("m", "m7")
+        root, is_minor = _SCALE["CDEFGAB".index(letter)], kind in ("m", "m7")
     else:
         raise ValueError(f"chord {text!r}: write a roman figure such as ii7 or bVII, or a name such as Am7")
     root = (root + {"b": -1, "#": 1, None: 0}[shift]) % 12
-    half_diminished = kind == "o"
+    if kind == "o":  # half diminished
+        return Chord(root, third=3, fifth=6, sixth=8, seventh=10)
+    third = 3 if is_minor else 4
+    sixth = 8 if is_minor and kind in (None, "m") else 9
     return Chord(
         root,
-        third=5 if kind == "sus" else 3 if minor or half_diminished else 4,
-        fifth=6 if half_diminished else 7,
-        sixth=8 if half_diminished or (minor and kind in (None, "m")) else 9,
+        third=5 if kind == "sus" else third,
+        fifth=7,
+        sixth=sixth,
         seventh=11 if kind == "M7" else 10,
     )
 
@@ -93,16 +108,16 @@ def read_figure(text: str) -> str:
 
 
 def root_pitch(chord: Chord, key: int = 0) -> int:
-    """Return the MIDI pitch 28..39 of a chord's root; `key` is the pitch class (0 = C) that roman figures
-    count from."""
+    """Return the MIDI pitch 28..39 of a chord's root; roman figures count from the pitch class `key`, 0 for
+    C."""
     return LOWEST_ROOT + (chord.root + key - LOWEST_ROOT) % 12
 
 
 def bass_notes(bars: Sequence[tuple[str, Chord]], key: int = 0) -> list[FigureNote]:
-    """Return the notes of a line, bar by bar as (marks, chord); `<`, `>` and `n` look at the chord of the bar
-    after.
+    """Return the notes of a line given bar by bar as (marks, chord).
 
-    After the last bar the first chord comes again. Notes that would lie below 28 sound an octave higher.
+    `<`, `>` and `n` look at the chord of the bar after; after the last bar the first chord comes again. Notes
+    that would lie below pitch 28 sound an octave higher.
     """
     notes: list[FigureNote] = []
     step, sounding = 0, False
@@ -122,7 +137,7 @@ def bass_notes(bars: Sequence[tuple[str, Chord]], key: int = 0) -> list[FigureNo
 
 
 def _pitches(chord: Chord, root: int, next_root: int) -> dict[str, int]:
-    """The MIDI pitch of every mark that is a note."""
+    """Return the MIDI pitch of every mark that is a note."""
     above = {"1": 0, "2": 2, "3": chord.third, "4": 5, "5": chord.fifth, "6": chord.sixth, "7": chord.seventh}
     above |= {"8": 12, "9": 14, "0": 12 + chord.third, "b": 1, "t": 6, "x": 0}
     above |= {"v": chord.fifth - 12, "w": chord.seventh - 12, "u": chord.sixth - 12}

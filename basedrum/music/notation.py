@@ -1,10 +1,12 @@
-"""Music written as text, for tests, for the practice book and for the eye.
+"""Drum grooves written as text: for tests, for the practice book and for the eye.
 
     groove("kick   x...x...x...x...",
            "snare  ....X.......X...")
 
 One row a voice of the kit, one character a sixteenth: `x` a hit, `X` an accent, `o` a ghost note, `.` or `-`
 nothing; blanks and bar lines (`|`) between the characters are ignored.
+
+Conventions: arrays are (T, 12) over sixteenth steps and the voices of the kit; velocities 0..127.
 """
 
 from __future__ import annotations
@@ -19,33 +21,40 @@ VELOCITY_OF_MARK = {"x": 92, "X": 116, "o": 46, ".": 0, "-": 0}
 
 
 def marks_to_velocities(*rows: str) -> np.ndarray:
-    """Return (T, 12) int64: the velocity of each step and voice that rows of text describe, 0 where nothing;
-    T as written.
+    """Return (T, 12) int64: the velocity of each step and voice that rows of text describe, 0 for no hit.
+
+    T is the length of the rows as written.
 
     Raises:
         ValueError: an unknown voice or character, a voice written twice, or rows of different length.
     """
     parsed: dict[int, list[int]] = {}
     for row in rows:
-        name = next((v for v in sorted(kit.VOICES, key=len, reverse=True) if row.strip().startswith(v)), None)
-        if name is None:
-            raise ValueError(f"groove row {row!r}: starts with no voice of the kit ({', '.join(kit.VOICES)})")
-        if kit.VOICES.index(name) in parsed:
+        voice, row_velocities = _parse_row(row)
+        if voice in parsed:
             raise ValueError(f"groove row {row!r}: the voice is written twice")
-        marks = row.strip()[len(name) :].replace("|", "").replace(" ", "")
-        unknown = set(marks) - set(VELOCITY_OF_MARK)
-        if unknown:
-            raise ValueError(
-                f"groove row {row!r}: unknown mark {sorted(unknown)[0]!r}, use one of x X o . - |"
-            )
-        parsed[kit.VOICES.index(name)] = [VELOCITY_OF_MARK[mark] for mark in marks]
-    lengths = {len(marks) for marks in parsed.values()}
+        parsed[voice] = row_velocities
+    lengths = set(map(len, parsed.values()))
     if len(lengths) > 1:
         raise ValueError(f"groove rows differ in length: {sorted(lengths)}")
     velocities = np.zeros((max(lengths, default=0), kit.NUM_VOICES), np.int64)
-    for voice, marks in parsed.items():
-        velocities[:, voice] = marks
+    for voice, row_velocities in parsed.items():
+        velocities[:, voice] = row_velocities
     return velocities
+
+
+def _parse_row(row: str) -> tuple[int, list[int]]:
+    """Return the voice that a row of text names, and the velocity of each of its steps."""
+    text = row.strip()
+    names = sorted(filter(text.startswith, kit.VOICES), key=len)
+    if not names:
+        raise ValueError(f"groove row {row!r}: starts with no voice of the kit ({', '.join(kit.VOICES)})")
+    name = names[-1]  # the longest that fits
+    marks = text[len(name) :].replace("|", "").replace(" ", "")
+    unknown = set(marks) - set(VELOCITY_OF_MARK)
+    if unknown:
+        raise ValueError(f"groove row {row!r}: unknown mark {sorted(unknown)[0]!r}, use one of x X o . - |")
+    return kit.VOICES.index(name), [VELOCITY_OF_MARK[mark] for mark in marks]
 
 
 def groove(*rows: str) -> DrumRoll:
@@ -60,12 +69,14 @@ def groove(*rows: str) -> DrumRoll:
 
 
 def to_text(hits: np.ndarray) -> str:
-    """Return kit hits (T, 12) bool as rows of text with bar lines, silent voices left out; the inverse of
-    `groove`."""
+    """Return kit hits (T, 12) bool as rows of text with a bar line each 16 steps, the inverse of `groove`.
+
+    Silent voices are left out.
+    """
     rows = []
     for voice, name in enumerate(kit.VOICES):
         if hits[:, voice].any():
-            marks = "".join("x" if hit else "." for hit in hits[:, voice])
-            bars = "|".join(marks[i : i + STEPS_PER_MEASURE] for i in range(0, len(marks), STEPS_PER_MEASURE))
-            rows.append(f"{name:<11}{bars}")
+            marks = "".join(np.where(hits[:, voice], "x", "."))
+            bars = [marks[i : i + STEPS_PER_MEASURE] for i in range(0, len(marks), STEPS_PER_MEASURE)]
+            rows.append(f"{name:<11}{'|'.join(bars)}")
     return "\n".join(rows)

@@ -1,4 +1,7 @@
-"""Notes in ticks: what the doors hand in and what the writer hands out."""
+"""Notes in ticks: what the doors make of a file, and what is written.
+
+Conventions: ticks are absolute from the start of the song, int64; pitches and velocities are MIDI's.
+"""
 
 from __future__ import annotations
 
@@ -48,8 +51,10 @@ class Notes:
         """Return the notes of several parts as one, sorted by start, then pitch."""
         if not parts:
             return cls.empty()
-        joined = [
-            np.concatenate([getattr(part, name) for part in parts]) for name in cls.__dataclass_fields__
-        ]
-        order = np.lexsort((joined[2], joined[0]))
-        return cls(*(array[order] for array in joined))
+        joined = cls(
+            np.concatenate([part.start_ticks for part in parts]),
+            np.concatenate([part.end_ticks for part in parts]),
+            np.concatenate([part.pitches for part in parts]),
+            np.concatenate([part.velocities for part in parts]),
+        )
+        return joined[np.lexsort((joined.pitches, joined.start_ticks))]
