@@ -97,7 +97,6 @@ class Drummer:
         """
         import numpy as np
 
-        from basedrum.drummer.accents import bass_accents
         from basedrum.drummer.feel import with_feel
         from basedrum.drummer.fills import FillingPlayer, other_seeds
         from basedrum.drummer.redo import redo_song
@@ -141,7 +140,8 @@ class Drummer:
                 hits = redo_song(
                     player, heard, grid, sounding, old.to_kit(), first, last, self.model.lookahead, start
                 )
-        drums = with_feel(hits, grid, seed, humanize, style, bass_accents(bass.notes, grid))
+        accents = BassRoll.from_notes(bass.notes, grid).velocities
+        drums = with_feel(hits, grid, seed, humanize, style, accents)
         if span is not None:
             steps = slice(first * STEPS_PER_MEASURE, (last + 1) * STEPS_PER_MEASURE)
             drums = old.with_part(drums, steps)

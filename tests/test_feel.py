@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from basedrum import Drummer
-from basedrum.drummer.accents import bass_accents, lean
+from basedrum.drummer import feel
+from basedrum.drummer.accents import lean
 from basedrum.drummer.feel import draw_feel, with_feel
 from basedrum.midi.building import build_midi
 from basedrum.midi.reading import parse_song
@@ -16,6 +17,7 @@ from basedrum.music.grid import Grid
 from basedrum.music.kit import CLOSED_HAT, CRASH, HIGH_TOM, KICK, KIT, LOW_TOM, PERCUSSION, SNARE
 from basedrum.music.notation import groove
 from basedrum.music.notes import Notes
+from basedrum.music.rolls import BassRoll
 from basedrum.music.song import Part
 from basedrum.weights import load_feel, shipped
 
@@ -246,7 +248,7 @@ def test_accents_are_read_from_the_bass_where_its_notes_start():
     start = np.asarray([0, 0, 1920 + 120, 3 * 1920])
     notes = Notes(start, start + 100, np.full(4, 40), np.asarray([70, 90, 100, 110]))
     song = parse_song(build_midi([Part("Bass", 33, False, notes)], grid))
-    accents = bass_accents(song.tracks[-1].notes, song.grid)
+    accents = BassRoll.from_notes(song.tracks[-1].notes, song.grid).velocities
     assert accents.shape == (64,) and {int(i): int(accents[i]) for i in np.flatnonzero(accents)} == {
         0: 90,
         17: 100,
@@ -271,6 +273,20 @@ def test_a_song_whose_bass_grows_gets_drums_that_grow():
     loudness = [bar[bar > 0].mean() for bar in grown.velocities.reshape(16, -1).astype(float)]
     assert np.corrcoef(loudness, np.arange(16))[0, 1] > 0.8
     assert loudness[-1] > loudness[0] + 20
+
+
+def test_the_softest_and_the_loudest_hit_and_the_farthest_from_the_grid(monkeypatch):
+    """Recorded 1, 10, 60, 127 and late 2 steps: 127 * (10 / 127) ** .75 = 18.9, 127 * (60 / 127) ** .75 = 72.4."""
+    recorded = np.where(HITS[:8], 1.0, 0.0)
+    recorded[2:4], recorded[4:6], recorded[6:8] = 10.0, 60.0, 127.0
+    recorded = np.tile(recorded, (2, 1))
+    offsets = np.tile([[2.0], [-2.0]], (8, 12))
+    monkeypatch.setattr(feel, "draw_feel", lambda *_: (recorded, offsets))
+    hits = np.concatenate([HITS[:8], np.zeros((8, 12), bool)])
+    roll = with_feel(hits, Grid(4, 16))
+    hat, offsets = voice_of(roll, CLOSED_HAT)
+    assert hat.tolist() == [19, 19, 72, 127]
+    assert offsets.tolist() == pytest.approx([0.45] * 4) and roll.offsets.min() == pytest.approx(-0.45)
 
 
 def test_no_hit_is_too_soft_to_be_heard():

@@ -41,7 +41,7 @@ def test_a_note_over_a_bar_line_of_three_four_skips_the_steps_that_do_not_exist(
     grid = Grid(480, 2880, time_signatures=((0, 3, 4),))
     roll = BassRoll.from_notes(Notes([1200], [1680], [40], [90]), grid)
     assert np.flatnonzero(roll.sustain[:, 16]).tolist() == [10, 11, 16, 17]
-    assert same(roll.to_notes(grid), Notes([1200], [1680], [40], [96]))
+    assert same(roll.to_notes(grid), Notes([1200], [1680], [40], [90]))
 
 
 def test_a_note_that_rings_to_the_end_of_the_song_fills_its_last_step():
@@ -84,6 +84,25 @@ def test_a_bass_roll_survives_its_notes(case):
     again = BassRoll.from_notes(roll.to_notes(grid), grid)
     assert np.array_equal(again.onset, roll.onset)
     assert np.array_equal(again.sustain, roll.sustain)
+
+
+def test_the_velocities_of_a_bass_roll_are_those_of_the_loudest_note_that_starts():
+    roll = BassRoll.from_notes(notes((0, 2, 40, 70), (0, 2, 47, 91), (5, 7, 40, 127), (62, 64, 95, 1)), GRID)
+    assert roll.velocities.dtype == np.uint8 and roll.velocities.shape == (64,)
+    assert [(i, v) for i, v in enumerate(roll.velocities.tolist()) if v] == [(0, 91), (5, 127), (62, 1)]
+    assert roll[:16].velocities.tolist() == roll.velocities[:16].tolist()
+    assert np.array_equal(roll.transposed(5).velocities, roll.velocities)
+    assert np.flatnonzero(roll.shifted(4).velocities).tolist() == [2, 4, 9]
+    assert sorted(roll.to_notes(GRID).velocities.tolist()) == [1, 91, 91, 127]
+
+
+def test_a_bass_roll_without_velocities_has_notes_of_the_usual_one():
+    onset = notes((3, 4, 40, 1), (3, 9, 45, 1))
+    roll = BassRoll.from_array(BassRoll.from_notes(onset, GRID).to_array())
+    assert [(i, v) for i, v in enumerate(roll.velocities.tolist()) if v] == [(3, 96)]
+    assert not BassRoll.empty().velocities.any()
+    with pytest.raises(ValueError, match="velocities"):
+        BassRoll(roll.onset, roll.sustain, np.zeros(16))
 
 
 def test_transposing_and_shifting_move_the_line():

@@ -1,60 +1,52 @@
-"""The bass's dynamics, as a drummer leans on them: quiet where it is quiet, a kick and a crash where it leans
-in.
+"""The bass's dynamics, as a drummer follows them: quiet where it is quiet, kick and crash louder on its accents.
 
-Conventions: (T,) arrays over the steps of the song's grid, whole measures of 16. `accents` hold the velocity
-1..127 of the bass note that starts at a step, 0 where none does.
+Conventions: (T,) arrays over the steps of the song's grid, whole measures of 16; velocities 1..127, 0 where
+no note starts, as in `BassRoll.velocities`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from basedrum.music.grid import STEPS_PER_MEASURE, Grid
+from basedrum.music.grid import STEPS_PER_MEASURE
 from basedrum.music.kit import CRASH, KICK, NUM_VOICES
-from basedrum.music.notes import Notes
 
-SAYS_NOTHING = 4.0  # standard deviation of the bass's velocities below which it has no dynamics
+LEAST_DEVIATION = 4.0  # standard deviation of the bass's velocities below which it has no dynamics
 FEWEST_NOTES = 8
 CURVE_LEAN, ACCENT_LEAN = 0.8, 0.5
-"""Powers of the bass's louder or softer. In 250 songs with dynamics in both parts the drums of a measure
-followed its loudest bass note by .86 (r = .76), a kick the single bass note it falls on by .23, a crash by
-.50."""
+"""Exponents of the bass's relative loudness, after what songs with dynamics in both parts do (`lab/NOTES.md`)."""
 LEAST, MOST = 0.5, 1.5
 ACCENTED = (KICK, CRASH)
 
 
-def bass_accents(notes: Notes, grid: Grid) -> np.ndarray:
-    """Return (T,) float: the velocity of the loudest bass note that starts at each step of `grid`, 0 where
-    none does."""
-    accents = np.zeros(grid.num_measures * STEPS_PER_MEASURE)
-    np.maximum.at(accents, grid.cells_at(notes.start_ticks), notes.velocities)
-    return accents
+def lean(bass_velocities: np.ndarray) -> np.ndarray:
+    """Return factors (T, 12), 0.5..1.5, by which the drums' velocities follow the bass's (T,).
 
-
-def lean(accents: np.ndarray) -> np.ndarray:
-    """Return factors (T, 12) by which velocities lean on the bass; all 1 where the bass has no dynamics.
-
-    All voices follow the bass's loudness over the bars, the loudest note of each; kick and crash also its
-    single accents, against a usual note of a bar so loud.
+    All voices follow the loudest note of each bar; kick and crash also the bass's single notes, against the
+    usual note of a bar so loud. All factors are 1 where the bass has no dynamics.
     """
-    factors = np.ones((len(accents), NUM_VOICES))
-    played = np.flatnonzero(accents)
-    if len(played) < FEWEST_NOTES or accents[played].std() < SAYS_NOTHING:
+    velocities = np.asarray(bass_velocities, np.float64)
+    factors = np.ones((len(velocities), NUM_VOICES))
+    played = np.flatnonzero(velocities)
+    if len(played) < FEWEST_NOTES or velocities[played].std() < LEAST_DEVIATION:
         return factors
-    curve = _curve(accents)
+    curve = _loudness_curve(velocities)
     factors *= curve[:, None] ** CURVE_LEAN
-    usual = np.median(accents[played] / curve[played])
-    factors[played[:, None], ACCENTED] *= (accents[played] / (usual * curve[played]))[:, None] ** ACCENT_LEAN
+    relative = velocities[played] / curve[played]
+    accents = velocities[played] / (np.median(relative) * curve[played])
+    factors[played[:, None], ACCENTED] *= accents[:, None] ** ACCENT_LEAN
     return np.clip(factors, LEAST, MOST)
 
 
-def _curve(accents: np.ndarray) -> np.ndarray:
-    """The loudest note of each measure against their median, smoothed over neighbours, held where the bass
-    rests: (T,)."""
-    loudest = accents.reshape(-1, STEPS_PER_MEASURE).max(axis=1)
+def _loudness_curve(velocities: np.ndarray) -> np.ndarray:
+    """Return (T,) the loudest note of each measure against their median, smoothed over neighbours.
+
+    Where the bass rests, it goes from the measure before to the one after.
+    """
+    loudest = velocities.reshape(-1, STEPS_PER_MEASURE).max(axis=1)
     measures = np.arange(len(loudest))
-    heard = np.flatnonzero(loudest)
-    padded = np.pad(np.interp(measures, heard, loudest[heard]), 1, mode="edge")
+    played = np.flatnonzero(loudest)
+    padded = np.pad(np.interp(measures, played, loudest[played]), 1, mode="edge")
     smooth = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
     middles = measures * STEPS_PER_MEASURE + STEPS_PER_MEASURE / 2
-    return np.interp(np.arange(len(accents)) + 0.5, middles, smooth / np.median(loudest[heard]))
+    return np.interp(np.arange(len(velocities)) + 0.5, middles, smooth / np.median(loudest[played]))

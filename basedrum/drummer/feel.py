@@ -1,12 +1,13 @@
-"""How hard and how early or late each hit is played: what a small network learned from human drummers, drawn
-for a song.
+"""The feel of a performance: how hard, and how early or late, each hit is played.
 
-It sees the hits of all voices about four bars around, the place in the bar, the tempo and the style: strong
-backbeats, soft ghost notes between, hats that breathe, fills that grow. A song is played by one drummer: who
-hits the hat hard does so all song, accents come again bar by bar, and the rest wanders.
+A small network learned from human drummers gives the distribution of both for each hit, from the hits of all
+voices about four bars around, the place in the bar, the tempo and the style; this room draws from it. One
+drummer plays a song: who hits the hat hard does so all song, accents come again bar by bar, the rest varies
+slowly or from hit to hit.
 
-Conventions: velocities 1..127; offsets in steps of the grid around its pulse, positive is late. Swing is the
-grid's, not ours.
+Conventions: velocities 1..127; offsets in steps of the grid around its pulse, positive is late. Swing is in
+the grid, not here. Arrays are (T, 12) over the cells of the grid and the voices of the kit; N counts the
+steps that exist, Q the quantiles.
 
 Source: `pretrained/feel.safetensors` is made by `python -m basedrum.training.feel GROOVE.zip` from the Groove
 MIDI Dataset (`corpus.groove`). The dataset's drum module records softly; LOUDNESS bends its velocities to the
@@ -30,10 +31,10 @@ from basedrum.threads import one_thread
 from basedrum.weights import load_feel
 
 LOUDNESS = 0.75  # velocity -> 127 * (velocity / 127) ** LOUDNESS: 60 becomes 72, 97 becomes 104
-SOFTEST = 10  # as recorded; softer hits, 1.6 % of the drummers', are lost on most synthesizers
-FARTHEST = 0.45
-LIKE = {"metal": "punk", "electronic": "dance", "disco": "dance", "ballad": "pop", "bossa": "latin"}
-"""Styles the network was not told of, and the one that comes nearest."""
+SOFTEST = 10  # as recorded; softer hits are lost on most synthesizers (`lab/NOTES.md`)
+FARTHEST_STEPS = 0.45
+SIMILAR_STYLE = {"metal": "punk", "electronic": "dance", "disco": "dance", "ballad": "pop", "bossa": "latin"}
+"""Styles the network was not trained on, and the one that comes nearest."""
 
 
 def with_feel(
@@ -44,22 +45,22 @@ def with_feel(
     style: str | None = None,
     accents: np.ndarray | None = None,
 ) -> DrumRoll:
-    """Return hits (T, 12) bool on the steps of `grid` as a drum roll with velocities and micro-offsets.
+    """Return hits (T, 12) bool on the steps of `grid` as a drum roll with velocities and offsets.
 
     Args:
         grid: the song's; 4/4 at 120 quarters per minute if None.
         humanize: 0 gives each hit its most typical velocity, exactly on the grid; 1 the spread of the human
             drummers, in loudness and in time.
-        style: a style of the network, or one of `LIKE`; any other counts as not told.
-        accents: (T,) velocities of the bass notes that start at a step (`accents.bass_accents`): the drums
-            lean on them.
+        style: a style of the network, or one of `SIMILAR_STYLE`; any other is treated as unknown.
+        accents: (T,) velocities of the bass notes that start at each step (`BassRoll.velocities`), which the
+            drums follow; None: they do not.
     """
     grid = grid or Grid(STEPS_PER_BEAT, len(hits))
     velocities, offsets = draw_feel(hits, grid, seed, humanize, style)
     loud = 127 * (np.clip(velocities, SOFTEST, 127) / 127) ** LOUDNESS
     if accents is not None:
         loud = loud * lean(accents)
-    return DrumRoll.from_kit(hits, np.round(loud), np.clip(offsets, -FARTHEST, FARTHEST))
+    return DrumRoll.from_kit(hits, np.round(loud), np.clip(offsets, -FARTHEST_STEPS, FARTHEST_STEPS))
 
 
 def draw_feel(
@@ -73,25 +74,34 @@ def draw_feel(
     """Return velocities (T, 12) as the dataset's drum module records them and offsets (T, 12), 0 where no hit
     is.
 
-    Args: as `with_feel`; another `network` than the one that ships.
+    Args: as `with_feel`.
+        network: None is the one that ships.
     """
     network = network or _shipped()
     expected = expect(hits, grid, style, network)
-    drawn = np.zeros((2, *hits.shape))
-    if len(expected.cell):
-        step = np.cumsum(active_steps(grid.measure_steps))[expected.cell] - 1
-        z = _straying(network.wander.double().numpy(), _places(grid), seed)[:, step, expected.voice]
-        for kind in (VELOCITY, OFFSET):
-            typical = expected.typical[kind] if kind == VELOCITY else 0.0
-            value = typical + humanize * (value_at(expected.quantiles[kind], z[kind]) - typical)
-            drawn[kind, expected.cell, expected.voice] = np.clip(value, 1, 127) if kind == VELOCITY else value
-    return drawn[VELOCITY], drawn[OFFSET]
+    velocities, offsets = np.zeros(hits.shape), np.zeros(hits.shape)
+    if not len(expected.cell):
+        return velocities, offsets
+    step = np.cumsum(active_steps(grid.measure_steps))[expected.cell] - 1
+    z = _draw_deviations(_variances(network), _places(grid), seed)[:, step, expected.voice]
+    drawn_velocity = value_at(expected.quantiles[VELOCITY], z[VELOCITY])
+    drawn_offset = value_at(expected.quantiles[OFFSET], z[OFFSET])
+    typical = expected.typical[VELOCITY]
+    at = expected.cell, expected.voice
+    velocities[at] = np.clip(typical + humanize * (drawn_velocity - typical), 1, 127)
+    offsets[at] = humanize * drawn_offset
+    return velocities, offsets
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """What the network expects of each of n hits: `cell` (n,) in the roll, `voice` (n,), `quantiles` (2, n,
-    Q)."""
+    """What the network expects of n hits.
+
+    Attributes:
+        cell: (n,) where in the roll each hit is, 0..T - 1.
+        voice: (n,) its voice.
+        quantiles: (2, n, Q) of its velocity and of its offset.
+    """
 
     cell: np.ndarray
     voice: np.ndarray
@@ -99,7 +109,7 @@ class Expectation:
 
     @property
     def typical(self) -> np.ndarray:
-        """(2, n): the medians."""
+        """(2, n) the medians."""
         return self.quantiles[:, :, MIDDLE]
 
 
@@ -107,53 +117,68 @@ class Expectation:
 @torch.no_grad()
 def expect(hits: np.ndarray, grid: Grid, style: str | None, network: FeelNet) -> Expectation:
     """Return what the network expects of hits (T, 12) on the steps of `grid`."""
-    there = active_steps(grid.measure_steps)
-    name = LIKE.get(style, style)
-    told = 1 + network.config.styles.index(name) if name in network.config.styles else 0
+    is_active = active_steps(grid.measure_steps)
     qpm = np.repeat(grid.measure_qpm, grid.measure_steps)
-    heard = hits[there]
-    step, voice = np.nonzero(heard)
-    heard[:, CLOSED_HAT] |= heard[
-        :, PERCUSSION
-    ]  # nobody plays percussion in the dataset: it is heard and played as the hat
-    heard[:, PERCUSSION] = False
-    rows = torch.from_numpy(step_rows(heard, grid, qpm))[None]
-    quantiles = network(rows, torch.tensor([told]))[0].permute(0, 3, 1, 2).double().numpy()  # (2, N, V, Q)
-    asked = np.where(voice == PERCUSSION, CLOSED_HAT, voice)
-    return Expectation(np.flatnonzero(there)[step], voice, quantiles[:, step, asked])
+    kit_hits = hits[is_active]
+    step, voice = np.nonzero(kit_hits)
+    # Nobody plays percussion in the dataset: it goes in, and comes out, as the hat.
+    kit_hits[:, CLOSED_HAT] |= kit_hits[:, PERCUSSION]
+    kit_hits[:, PERCUSSION] = False
+    rows = torch.from_numpy(step_rows(kit_hits, grid, qpm))[None]  # (1, R, N)
+    output = network(rows, torch.tensor([_style_index(style, network.config.styles)]))  # (1, 2, V, Q, N)
+    quantiles = output[0].permute(0, 3, 1, 2).double().numpy()  # (2, N, V, Q)
+    played_as = np.where(voice == PERCUSSION, CLOSED_HAT, voice)
+    return Expectation(np.flatnonzero(is_active)[step], voice, quantiles[:, step, played_as])
+
+
+def _style_index(style: str | None, styles: tuple[str, ...]) -> int:
+    """Return the network's number of a style, 0 for an unknown one."""
+    if style is None:
+        return 0
+    name = SIMILAR_STYLE.get(style, style)
+    return 1 + styles.index(name) if name in styles else 0
+
+
+def _variances(network: FeelNet) -> np.ndarray:
+    """Return (2, 6, 12) the variance of each of `PARTS` of the deviations, for each voice."""
+    assert isinstance(network.wander, torch.Tensor)
+    return network.wander.double().numpy()
 
 
 def _places(grid: Grid) -> np.ndarray:
-    """(N,) the place in its measure of each step, counted on through the measures of a long bar."""
-    first = np.maximum.accumulate(np.where(grid.starts_bar, np.arange(grid.num_measures), 0))
-    piece = np.arange(grid.num_measures) - first
-    return np.concatenate(
-        [p * STEPS_PER_MEASURE + np.arange(n) for p, n in zip(piece, grid.measure_steps, strict=True)]
-    )
+    """Return (N,) the place in its measure of each step, counted on through the measures of a long bar."""
+    measures = np.arange(grid.num_measures)
+    first_of_bar = np.maximum.accumulate(np.where(grid.starts_bar, measures, 0))
+    cells = np.arange(STEPS_PER_MEASURE) + (measures - first_of_bar)[:, None] * STEPS_PER_MEASURE  # (M, 16)
+    return cells.ravel()[active_steps(grid.measure_steps)]
 
 
-def _straying(wander: np.ndarray, places: np.ndarray, seed: int) -> np.ndarray:
-    """Draw z (2, N, 12) whose parts vary as `wander` (2, 6, 12) says."""
+def _draw_deviations(variances: np.ndarray, places: np.ndarray, seed: int) -> np.ndarray:
+    """Return normal z (2, N, 12) as sums of parts with these variances (2, 6, 12).
+
+    Args:
+        places: (N,) the place in the bar of each step.
+    """
     length = len(places)
     fade = np.exp(-np.arange(4 * DRIFT_STEPS) / DRIFT_STEPS)
     fade /= np.sqrt((fade**2).sum())
-    sizes = (
-        (1, 1),
-        (1, NUM_VOICES),
-        (places.max() + 1, NUM_VOICES),
-        (length + len(fade) - 1, NUM_VOICES),
-        (length, 1),
-    )
-    sizes = dict(zip(PARTS, (*sizes, (length, NUM_VOICES)), strict=True))
+    sizes: dict[str, tuple[int, int]] = {
+        "song": (1, 1),
+        "voice": (1, NUM_VOICES),
+        "place": (int(places.max()) + 1, NUM_VOICES),
+        "drift": (length + len(fade) - 1, NUM_VOICES),
+        "together": (length, 1),
+        "fresh": (length, NUM_VOICES),
+    }
     total = np.zeros((2, length, NUM_VOICES))
     for kind in (VELOCITY, OFFSET):
-        for number, (part, size) in enumerate(sizes.items()):
-            drawn = np.random.default_rng([seed, 0xFEE1, kind, number]).standard_normal(size)
+        for number, part in enumerate(PARTS):
+            drawn = np.random.default_rng([seed, 0xFEE1, kind, number]).standard_normal(sizes[part])
             if part == "place":
                 drawn = drawn[places]
             elif part == "drift":
-                drawn = np.stack([np.convolve(drawn[:, v], fade, "valid") for v in range(NUM_VOICES)], axis=1)
-            total[kind] += np.sqrt(wander[kind, number]) * drawn
+                drawn = np.stack([np.convolve(column, fade, "valid") for column in drawn.T], axis=1)
+            total[kind] += np.sqrt(variances[kind, number]) * drawn
     return total
 
 

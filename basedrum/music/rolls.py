@@ -1,8 +1,9 @@
-"""Piano rolls: the one form in which bass goes into a model and drums come out. BassRoll in, DrumRoll out.
+"""Piano rolls: the one form in which bass goes into a drummer and drums come out. BassRoll in, DrumRoll out.
 
 Conventions: (T, 72) over sixteenth steps and MIDI pitches 24..95; T is a whole number of measures of 16
-steps, 64 for the phrase of four measures that the networks see. Steps past the end of a short measure (3/4)
-are empty. Onset and sustain are separate, because sustain alone merges repeated notes.
+steps, 64 for the phrase of four measures that the networks work on. Steps past the end of a short measure
+(3/4) are empty. Onset and sustain are separate, because sustain alone merges repeated notes. Velocities are
+0..127, 0 where there is no note.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ DEFAULT_VELOCITY = 96
 
 
 def fold_octaves(pitches: np.ndarray) -> np.ndarray:
-    """Return row indices 0..71: pitches outside MIDI 24..95 are moved by octaves to the nearest one
+    """Return row indices 0..71 of MIDI pitches; those outside 24..95 are moved by octaves to the nearest one
     inside."""
-    rows = np.asarray(pitches) - LOWEST_PITCH
-    outside = (rows < 0) | (rows >= NUM_PITCHES)
+    rows: np.ndarray = np.asarray(pitches) - LOWEST_PITCH
+    outside: np.ndarray = (rows < 0) | (rows >= NUM_PITCHES)
     if outside.any():
         rows = np.where(outside, rows % 12 + np.where(rows < 0, 0, NUM_PITCHES - 12), rows)
     return rows
@@ -39,19 +40,38 @@ def _checked(array: np.ndarray, dtype: type, name: str) -> np.ndarray:
     return array
 
 
+def _loudest(onset: np.ndarray, velocities: np.ndarray) -> np.ndarray:
+    """Return velocities (T,) as uint8: 1..127 where a note of `onset` (T, P) starts, 0 elsewhere."""
+    known = np.where(velocities > 0, np.clip(velocities, 1, 127), DEFAULT_VELOCITY)
+    return np.where(onset.any(axis=1), known, 0).astype(np.uint8)
+
+
 @dataclass(frozen=True)
 class BassRoll:
-    """A bass line: `onset` (T, 72) bool, True where a note starts; `sustain` (T, 72) bool, True while it
-    sounds."""
+    """A bass line.
+
+    Attributes:
+        onset: (T, 72) bool, True where a note starts.
+        sustain: (T, 72) bool, True while a note sounds, its onset included.
+        velocities: (T,) uint8, the velocity 1..127 of the loudest note that starts at a step, 0 where none
+            does. None, and 0 where a note does start, stand for `DEFAULT_VELOCITY`.
+    """
 
     onset: np.ndarray
     sustain: np.ndarray
+    velocities: np.ndarray = None  # type: ignore[assignment]  # never None once it is made
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "onset", _checked(self.onset, bool, "BassRoll.onset"))
-        object.__setattr__(self, "sustain", _checked(self.sustain, bool, "BassRoll.sustain") | self.onset)
-        if self.onset.shape != self.sustain.shape:
-            raise ValueError(f"onset {self.onset.shape} and sustain {self.sustain.shape} differ in shape")
+        onset = _checked(self.onset, bool, "BassRoll.onset")
+        sustain = _checked(self.sustain, bool, "BassRoll.sustain")
+        if onset.shape != sustain.shape:
+            raise ValueError(f"onset {onset.shape} and sustain {sustain.shape} differ in shape")
+        velocities = np.zeros(len(onset)) if self.velocities is None else np.asarray(self.velocities)
+        if velocities.shape != (len(onset),):
+            raise ValueError(f"velocities have shape {velocities.shape}, expected ({len(onset)},)")
+        object.__setattr__(self, "onset", onset)
+        object.__setattr__(self, "sustain", sustain | onset)
+        object.__setattr__(self, "velocities", _loudest(onset, velocities))
 
     @property
     def num_steps(self) -> int:
@@ -75,28 +95,30 @@ class BassRoll:
         return cls(np.zeros((num_steps, NUM_PITCHES), bool), np.zeros((num_steps, NUM_PITCHES), bool))
 
     def __getitem__(self, steps: slice) -> BassRoll:
-        return BassRoll(self.onset[steps], self.sustain[steps])
+        return BassRoll(self.onset[steps], self.sustain[steps], self.velocities[steps])
 
     def transposed(self, semitones: int) -> BassRoll:
-        """Return the line moved by semitones, folded by octaves at the edges."""
+        """Return the line moved up by semitones, folded by octaves at the edges."""
         rows = fold_octaves(np.arange(NUM_PITCHES) + LOWEST_PITCH + semitones)
         onset, sustain = np.zeros_like(self.onset), np.zeros_like(self.sustain)
         for old, new in enumerate(rows):
             onset[:, new] |= self.onset[:, old]
             sustain[:, new] |= self.sustain[:, old]
-        return BassRoll(onset, sustain)
+        return BassRoll(onset, sustain, self.velocities)
 
     def shifted(self, steps: int) -> BassRoll:
-        """Return the line rolled in time by steps, what leaves at the end coming in at the start."""
-        return BassRoll(np.roll(self.onset, steps, axis=0), np.roll(self.sustain, steps, axis=0))
+        """Return the line moved later by steps, what leaves at the end coming in at the start."""
+        onset, sustain = np.roll(self.onset, steps, axis=0), np.roll(self.sustain, steps, axis=0)
+        return BassRoll(onset, sustain, np.roll(self.velocities, steps))
 
     @classmethod
     def from_notes(cls, notes: Notes, grid: Grid) -> BassRoll:
-        """Quantise notes against the bars of `grid`: (grid.num_measures * 16, 72). A note lasts at least one
+        """Return notes on the nearest steps of `grid`, (grid.num_measures * 16, 72); each lasts at least one
         step."""
         num_steps = grid.num_measures * STEPS_PER_MEASURE
         onset = np.zeros((num_steps, NUM_PITCHES), bool)
         edges = np.zeros((num_steps + 1, NUM_PITCHES), np.int32)
+        velocities = np.zeros(num_steps, np.int64)
         if len(notes):
             rows = fold_octaves(notes.pitches)
             measure, step, _ = grid.locate(notes.start_ticks)
@@ -106,14 +128,17 @@ class BassRoll:
             ran_out = notes.end_ticks >= grid.last_tick - grid.ticks_per_step / 2
             end = np.where(ran_out, (grid.num_measures - 1) * STEPS_PER_MEASURE + grid.measure_steps[-1], end)
             onset[start, rows] = True
+            np.maximum.at(velocities, start, notes.velocities)
             np.add.at(edges, (start, rows), 1)
             np.add.at(edges, (np.minimum(end, num_steps), rows), -1)
         sustain = np.cumsum(edges, axis=0)[:-1] > 0
-        return cls(onset, sustain & active_steps(grid.measure_steps)[:, None])
+        return cls(onset, sustain & active_steps(grid.measure_steps)[:, None], velocities)
 
-    def to_notes(self, grid: Grid, velocity: int = DEFAULT_VELOCITY) -> Notes:
-        """Return the roll as notes on `grid`; a note ends at the next onset of its pitch or where its sustain
-        ends."""
+    def to_notes(self, grid: Grid) -> Notes:
+        """Return the roll as notes on `grid`, each as loud as its step.
+
+        A note ends at the next onset of its pitch or where its sustain ends.
+        """
         active = np.flatnonzero(active_steps(grid.measure_steps))  # the steps that exist, in order of time
         onset, sustain = self.onset[active], self.sustain[active]
         starts, rows = np.nonzero(onset)
@@ -123,13 +148,8 @@ class BassRoll:
             after = np.flatnonzero(stops[start + 1 :, row])
             ends[i] = start + 1 + after[0] if len(after) else len(active)
         ticks = np.append(_ticks_of(active, grid), int(grid.last_tick))
-        order = np.lexsort((rows, starts))
-        return Notes(
-            ticks[starts][order],
-            ticks[ends][order],
-            (rows + LOWEST_PITCH)[order],
-            np.full(len(starts), velocity),
-        )
+        velocities = _loudest(onset, self.velocities[active])
+        return Notes(ticks[starts], ticks[ends], rows + LOWEST_PITCH, velocities[starts])
 
 
 @dataclass(frozen=True)
@@ -148,9 +168,8 @@ class DrumRoll:
     def __post_init__(self) -> None:
         velocities = np.asarray(self.velocities)
         if velocities.size and (velocities.min() < 0 or velocities.max() > 127):
-            raise ValueError(
-                f"DrumRoll.velocities run {velocities.min()}..{velocities.max()}, expected 0..127"
-            )
+            span = f"{velocities.min()}..{velocities.max()}"
+            raise ValueError(f"DrumRoll.velocities run {span}, expected 0..127")
         object.__setattr__(self, "velocities", _checked(velocities, np.uint8, "DrumRoll.velocities"))
         offsets = _checked(self.offsets, np.float32, "DrumRoll.offsets")
         if offsets.shape != self.velocities.shape:
@@ -172,7 +191,7 @@ class DrumRoll:
         return DrumRoll(self.velocities[steps], self.offsets[steps])
 
     def with_part(self, other: DrumRoll, steps: slice) -> DrumRoll:
-        """Return this roll with `steps` of another of its length in their place."""
+        """Return this roll with its `steps` replaced by those of another roll of its length."""
         velocities, offsets = self.velocities.copy(), self.offsets.copy()
         velocities[steps], offsets[steps] = other.velocities[steps], other.offsets[steps]
         return DrumRoll(velocities, offsets)
@@ -197,12 +216,10 @@ class DrumRoll:
         known."""
         if velocities is None:
             velocities = np.full(hits.shape, DEFAULT_VELOCITY)
+        if offsets is None:
+            offsets = np.zeros(hits.shape)
         loud = np.where(hits, np.clip(velocities, 1, 127), 0).astype(np.uint8)
-        late = (
-            np.zeros(hits.shape, np.float32)
-            if offsets is None
-            else np.where(hits, offsets, 0).astype(np.float32)
-        )
+        late = np.where(hits, offsets, 0).astype(np.float32)
         return cls(kit.unfold(loud), kit.unfold(late))
 
     def to_kit(self) -> np.ndarray:
@@ -211,7 +228,7 @@ class DrumRoll:
 
     @classmethod
     def from_notes(cls, notes: Notes, grid: Grid) -> DrumRoll:
-        """Quantise drum notes against the bars of `grid`; of two hits on one cell the louder stays.
+        """Return drum notes on the nearest steps of `grid`; of two hits on one cell the louder stays.
 
         Pitches outside 24..95 are left out: no kit has them.
         """
