@@ -1,11 +1,12 @@
-"""A small walker of Standard MIDI File events, and its inverse. The writer uses it, so that what basedrum
-does not understand (lyrics, controllers, system exclusive, unknown meta events) goes through untouched.
+"""The events of a Standard MIDI File, read and written one by one.
+
+Writing goes through here, so that what basedrum does not understand (lyrics, controllers, system exclusive,
+unknown meta events) stays as it was.
 
 Conventions: an event is (tick, bytes): tick absolute from the start of its track; bytes as in the file but
 with the status byte always written out (no running status) and without the delta time. Meta: `FF type length
-data`. System
-exclusive: `F0 length data` or `F7 length data`. The end-of-track meta event closes each track and is kept,
-since it has a tick of its own.
+data`. System exclusive: `F0 length data` or `F7 length data`. The end-of-track meta event closes each track
+and is kept, since it has a tick of its own.
 
 Source: the Standard MIDI Files 1.0 specification (RP-001).
 """
@@ -37,7 +38,7 @@ class EventFile:
         format: 0 or 1.
         division: ticks per quarter, 1..32767.
         tracks: the events of each track chunk, sorted by tick, the last one the end of the track.
-        complaints: what had to be mended on the way in, one line each; empty for a sound file.
+        complaints: what had to be mended on the way in, one line each; empty for a faultless file.
     """
 
     format: int
@@ -47,7 +48,7 @@ class EventFile:
 
 
 def read_events(data: bytes) -> EventFile:
-    """Walk the events of a file whose chunks are in order (see `reading.gate`).
+    """Return the events of a file whose chunks are in order (see `gate`).
 
     A track that cannot be read to its end is kept up to the event that is broken; that is a complaint, not an
     error.
@@ -78,53 +79,83 @@ def read_track(data: bytes, most_events: int = MAX_EVENTS) -> tuple[list[Event],
     Raises:
         MidiError: there are more than `most_events` events before its end.
     """
-    events: list[Event] = []
-    at, end, tick, status, complaint = 0, len(data), 0, 0, ""
+    track = _TrackReader(data, most_events)
     try:
-        while at < end:
-            delta, at = read_number(data, at)
-            tick += delta
-            if tick > MAX_TICK:
-                tick -= delta
-                complaint = "runs past 2^31 ticks, cut there"
-                break
-            if len(events) > most_events:
-                raise MidiError(f"has more than {MAX_EVENTS} events, give a MIDI file of one song")
-            byte = data[at]
-            if byte < 0xF0:
-                if byte >= 0x80:
-                    status, at = byte, at + 1
-                elif not status:
-                    complaint = "has data without a status byte, cut there"
-                    break
-                payload = data[at : at + _DATA_BYTES[status >> 4]]
-                at += len(payload)
-                if len(payload) < _DATA_BYTES[status >> 4]:
-                    raise IndexError
-                if not payload.isascii():
-                    complaint = "has values above 127, limited"
-                    payload = bytes(min(value, 127) for value in payload)
-                events.append((tick, bytes((status,)) + payload))
-            elif byte == 0xFF or byte == 0xF0 or byte == 0xF7:
-                start = at
-                size, at = read_number(data, at + (2 if byte == 0xFF else 1))
-                at += size
-                if at > end:
-                    raise IndexError
-                if byte == 0xFF and data[start + 1] == 0x2F:
-                    events.append((tick, END_OF_TRACK))
-                    return events, complaint
-                head = data[start : start + 2] if byte == 0xFF else data[start : start + 1]
-                events.append((tick, head + number_bytes(size) + data[at - size : at]))
-                status = 0 if byte != 0xFF else status
-            else:
-                complaint = "has messages that belong on a cable, not in a file, left out"
-                at += 1 + _SYSTEM_DATA_BYTES.get(byte, 0)
+        track.read()
     except IndexError:
-        complaint = "breaks off in the middle of an event"
-        tick = events[-1][0] if events else 0
-    events.append((tick, END_OF_TRACK))
-    return events, complaint or "has no end mark"
+        track.complaint = "breaks off in the middle of an event"
+        track.tick = track.events[-1][0] if track.events else 0
+    if not track.is_closed:
+        track.events.append((track.tick, END_OF_TRACK))
+        track.complaint = track.complaint or "has no end mark"
+    return track.events, track.complaint
+
+
+class _TrackReader:
+    """A walk through one track chunk; it raises IndexError where the data ends inside an event."""
+
+    def __init__(self, data: bytes, most_events: int) -> None:
+        self.data, self.most_events = data, most_events
+        self.events: list[Event] = []
+        self.complaint = ""
+        self.at = self.tick = self.status = 0
+        self.is_closed = self.is_cut = False
+
+    def read(self) -> None:
+        """Read up to the end-of-track event, or to where the track cannot be followed any more."""
+        while self.at < len(self.data) and not self.is_closed and not self.is_cut:
+            delta, self.at = read_number(self.data, self.at)
+            if self.tick + delta > MAX_TICK:
+                self._cut("runs past 2^31 ticks, cut there")
+                return
+            self.tick += delta
+            if len(self.events) > self.most_events:
+                raise MidiError(f"has more than {MAX_EVENTS} events, give a MIDI file of one song")
+            byte = self.data[self.at]
+            if byte < 0xF0:
+                self._read_channel_event(byte)
+            elif byte in (0xF0, 0xF7, 0xFF):
+                self._read_sized_event(byte)
+            else:
+                self.complaint = "has messages that belong on a cable, not in a file, left out"
+                self.at += 1 + _SYSTEM_DATA_BYTES.get(byte, 0)
+
+    def _cut(self, complaint: str) -> None:
+        self.complaint, self.is_cut = complaint, True
+
+    def _read_channel_event(self, byte: int) -> None:
+        if byte >= 0x80:
+            self.status = byte
+            self.at += 1
+        elif not self.status:
+            self._cut("has data without a status byte, cut there")
+            return
+        num_bytes = _DATA_BYTES[self.status >> 4]
+        payload = self.data[self.at : self.at + num_bytes]
+        self.at += len(payload)
+        if len(payload) < num_bytes:
+            raise IndexError
+        if not payload.isascii():
+            self.complaint = "has values above 127, limited"
+            payload = bytes(min(value, 127) for value in payload)
+        self.events.append((self.tick, bytes((self.status,)) + payload))
+
+    def _read_sized_event(self, byte: int) -> None:
+        """Read a meta event or a system exclusive."""
+        start = self.at
+        head_bytes = 2 if byte == 0xFF else 1
+        size, data_start = read_number(self.data, start + head_bytes)
+        self.at = data_start + size
+        if self.at > len(self.data):
+            raise IndexError
+        if byte == 0xFF and self.data[start + 1] == 0x2F:
+            self.events.append((self.tick, END_OF_TRACK))
+            self.is_closed = True
+            return
+        head = self.data[start : start + head_bytes]
+        self.events.append((self.tick, head + number_bytes(size) + self.data[data_start : self.at]))
+        if byte != 0xFF:
+            self.status = 0
 
 
 def to_bytes(file: EventFile) -> bytes:

@@ -1,6 +1,6 @@
 """Musical time: where a tick falls in the bars of a song, and where a step sounds.
 
-A song's written bars are laid on *measures* of at most 16 sixteenth steps, the cells the networks see. A 4/4
+A song's written bars are laid on *measures* of at most 16 sixteenth steps, as the networks need them. A 4/4
 bar is one measure of 16 steps, a 3/4 bar one measure of 12 (the last 4 steps are inactive), a 5/4 bar two
 measures of 12 and 8.
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,6 +36,15 @@ def split_bar(num_steps: int, numerator: int = 4, denominator: int = 4) -> list[
     pieces = -(-num_steps // STEPS_PER_MEASURE)
     size = min(-(-num_steps // (pieces * beat)) * beat, STEPS_PER_MEASURE // beat * beat)
     return [size] * (num_steps // size) + ([num_steps % size] if num_steps % size else [])
+
+
+class _Run(NamedTuple):
+    """Equal bars on end, and the steps of each measure of one of them."""
+
+    first_tick: float
+    bar_ticks: float
+    num_bars: int
+    measure_steps: list[int]
 
 
 @dataclass(frozen=True)
@@ -64,35 +74,37 @@ class Grid:
         signatures = [s for s in self.time_signatures if s[0] < max(self.end_tick, 1)]
         if not signatures or signatures[0][0] > 0:
             signatures.insert(0, (0, 4, 4))
-        runs: list[
-            tuple[float, float, int, list[int]]
-        ] = []  # first tick, ticks a bar, bars, steps of each bar's measures
+        runs: list[_Run] = []
         for i, (tick, numerator, denominator) in enumerate(signatures):
-            last = i + 1 == len(signatures)
-            end = max(self.end_tick, 1) if last else signatures[i + 1][0]
+            is_last = i + 1 == len(signatures)
+            end = max(self.end_tick, 1) if is_last else signatures[i + 1][0]
             bar_ticks = max(1.0, self.ticks_per_quarter * 4 * numerator / denominator)
             num_bars = math.ceil((end - tick) / bar_ticks - 1e-9)
             if num_bars < 1:
                 continue
             closing_tick = tick + (num_bars - 1) * bar_ticks
-            cut = bar_ticks if last else min(bar_ticks, end - closing_tick)
-            whole, closing = (
-                split_bar(math.ceil(length / self.ticks_per_step - 1e-9), numerator, denominator)
-                for length in (bar_ticks, cut)
-            )
+            closing_ticks = bar_ticks if is_last else min(bar_ticks, end - closing_tick)
+            whole = split_bar(self._num_steps(bar_ticks), numerator, denominator)
+            closing = split_bar(self._num_steps(closing_ticks), numerator, denominator)
             if closing == whole:
-                runs.append((tick, bar_ticks, num_bars, whole))
+                runs.append(_Run(tick, bar_ticks, num_bars, whole))
             else:
-                runs += [(tick, bar_ticks, num_bars - 1, whole), (closing_tick, bar_ticks, 1, closing)]
-        return self._laid_out(runs)
+                runs.append(_Run(tick, bar_ticks, num_bars - 1, whole))
+                runs.append(_Run(closing_tick, bar_ticks, 1, closing))
+        return self._measures_of(runs)
 
-    def _laid_out(self, runs: list[tuple[float, float, int, list[int]]]) -> tuple[np.ndarray, ...]:
-        """The measures of runs of equal bars, all runs at once: songs may change their metre hundreds of
+    def _num_steps(self, ticks: float) -> int:
+        return math.ceil(ticks / self.ticks_per_step - 1e-9)
+
+    def _measures_of(self, runs: list[_Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return `_measures` of runs of bars, all runs at once: songs may change their metre hundreds of
         times."""
-        first_tick, bar_ticks, num_bars = (np.asarray(column) for column in list(zip(*runs, strict=True))[:3])
-        sizes = np.asarray([len(steps) for *_, steps in runs])
+        first_tick = np.asarray([run.first_tick for run in runs])
+        bar_ticks = np.asarray([run.bar_ticks for run in runs])
+        num_bars = np.asarray([run.num_bars for run in runs])
+        sizes = np.asarray([len(run.measure_steps) for run in runs])
         pieces = np.zeros((len(runs), sizes.max()), np.int64)
-        pieces[np.arange(sizes.max()) < sizes[:, None]] = [step for *_, steps in runs for step in steps]
+        pieces[np.arange(sizes.max()) < sizes[:, None]] = np.concatenate([run.measure_steps for run in runs])
         done = np.cumsum(pieces, axis=1) - pieces
         counts = num_bars * sizes
         run = np.repeat(np.arange(len(runs)), counts)
@@ -126,13 +138,12 @@ class Grid:
 
     @cached_property
     def pace(self) -> np.ndarray:
-        """(M,) how fast the beats of a measure go against quarters: 1, but in compound time (see
-        `laid_grid.LaidGrid`)."""
+        """(M,) beats of the grid in a quarter of the file: 1, but in compound time (see `laid_grid.LaidGrid`)."""
         return np.ones(self.num_measures)
 
     @cached_property
     def is_ternary(self) -> np.ndarray:
-        """(M,) bool: whether the beats are in three (see `laid_grid.LaidGrid`)."""
+        """(M,) bool: whether the beats are divided in three (see `laid_grid.LaidGrid`)."""
         return np.zeros(self.num_measures, bool)
 
     @property
@@ -154,15 +165,13 @@ class Grid:
         step = np.minimum(nearest, steps[measure] - 1)
         later = measure + 1
         has_next = later < len(starts)
-        gap = np.where(
-            has_next, (starts[np.minimum(later, len(starts) - 1)] - ticks) / self.ticks_per_step, np.inf
-        )
-        over = has_next & (
-            (nearest > step) | (gap < np.abs(position - step))
-        )  # a bar may be cut between two steps
-        offset = np.where(over, -gap, position - step)
-        measure = np.where(over, later, measure)
-        step = np.where(over, 0, step)
+        next_start = starts[np.minimum(later, len(starts) - 1)]
+        gap = np.where(has_next, (next_start - ticks) / self.ticks_per_step, np.inf)
+        # The second case: a bar may be cut between two steps.
+        is_next = has_next & ((nearest > step) | (gap < np.abs(position - step)))
+        offset = np.where(is_next, -gap, position - step)
+        measure = np.where(is_next, later, measure)
+        step = np.where(is_next, 0, step)
         return measure, step, np.clip(offset, -0.5, 0.5)
 
     @cached_property
@@ -191,10 +200,10 @@ class Grid:
 
     def qpm_at(self, ticks: np.ndarray) -> np.ndarray:
         """Return the tempo at each tick, in quarters per minute."""
-        points = [p for p in self.tempos if p[0] <= 0][-1:] or [(0, DEFAULT_QPM)]
-        points = [*points, *(p for p in self.tempos if p[0] > 0)]
-        at = np.searchsorted([p[0] for p in points], np.asarray(ticks), side="right") - 1
-        return np.asarray([p[1] for p in points], dtype=np.float64)[np.maximum(at, 0)]
+        changes = np.asarray([tick for tick, _ in self.tempos], np.float64)
+        tempos = np.asarray([DEFAULT_QPM, *(qpm for _, qpm in self.tempos)], np.float64)
+        at = np.maximum(np.asarray(ticks), 0)  # before tick 0 as at tick 0
+        return tempos[np.searchsorted(changes, at, side="right")]
 
     @property
     def measure_qpm(self) -> np.ndarray:
@@ -203,7 +212,7 @@ class Grid:
 
     def seconds_at(self, ticks: np.ndarray) -> np.ndarray:
         """Return the clock time of each tick in seconds, through every tempo change."""
-        changes = np.asarray([0, *sorted({t for t, _ in self.tempos if t > 0})], dtype=np.float64)
+        changes = np.unique([0.0, *(max(tick, 0) for tick, _ in self.tempos)])
         seconds_per_tick = 60.0 / (self.qpm_at(changes) * self.ticks_per_quarter)
         elapsed = np.concatenate([[0.0], np.cumsum(np.diff(changes) * seconds_per_tick[:-1])])
         ticks = np.asarray(ticks, dtype=np.float64)
