@@ -91,7 +91,7 @@ class PlayedSong:
                 notes if self.bars is None else self._spliced(drum_notes(self.song), notes), self.song.grid
             )
         if self.bars is not None:
-            return song_with_new_bars(self.song, notes, *self.bars, self.grid)
+            return song_with_new_bars(self.song, notes, self.bars, self.grid)
         return song_with_drums(self.song, notes, keep_drums)
 
     def write(self, path: str | os.PathLike, *, drums_only: bool = False, keep_drums: bool = False) -> Path:

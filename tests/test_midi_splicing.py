@@ -33,7 +33,7 @@ def song_of(*drums, grid=GRID):
 
 
 def spliced(song, drums, first, last):
-    return parse_song(song_with_new_bars(song, drums, first, last), "again.mid")
+    return parse_song(song_with_new_bars(song, drums, (first, last)), "again.mid")
 
 
 def columns(notes):
@@ -56,7 +56,7 @@ def test_bars_inside_are_new_and_bars_outside_as_they_were():
 def test_every_other_event_stays():
     song = song_of(EVERY_BEAT, hits(5 * BAR, pitch=56))
     before, after = (
-        read_events(data).tracks for data in (song.source, song_with_new_bars(song, hits(BAR), 1, 1))
+        read_events(data).tracks for data in (song.source, song_with_new_bars(song, hits(BAR), (1, 1)))
     )
     assert after[:2] == before[:2] and after[3] == before[3] and after[2] != before[2]
 
@@ -94,9 +94,9 @@ def test_a_file_of_one_track_stays_one():
     from basedrum.midi.events import EventFile, to_bytes
 
     song = parse_song(to_bytes(EventFile(0, QUARTER, (tuple(body),))), "one.mid")
-    after = read_events(song_with_new_bars(song, hits(0, pitch=38), 0, 0))
+    after = read_events(song_with_new_bars(song, hits(0, pitch=38), (0, 0)))
     assert after.format == 0 and len(after.tracks) == 1
-    assert drum_notes(parse_song(song_with_new_bars(song, hits(0, pitch=38), 0, 0), "")).pitches[0] == 38
+    assert drum_notes(parse_song(song_with_new_bars(song, hits(0, pitch=38), (0, 0)), "")).pitches[0] == 38
 
 
 some_hits = st.lists(

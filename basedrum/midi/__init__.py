@@ -1,1 +1,1 @@
-"""MIDI files in and out: the only room that imports MIDI libraries."""
+"""MIDI files in and out: the only room (beside `corpus.lpd`) that imports MIDI libraries."""

@@ -1,4 +1,4 @@
-"""Building MIDI files of our own from notes: the practice book, the samples and the tests.
+"""Building MIDI files from nothing but notes: the practice book, the samples and songs that have no file.
 
 Conventions: format 1; the first track holds tempo and time signatures, one track follows for each part.
 Pitched parts take channels 1..9 and 11..16 in turn, drums channel 10. Same parts, same bytes.
@@ -46,7 +46,7 @@ def conductor_events(grid: Grid) -> list[Event]:
 
 
 def microseconds(qpm: float) -> int:
-    """Return a tempo as MIDI says it: whole microseconds per quarter, at most 24 bits."""
+    """Return a tempo as a MIDI file has it: whole microseconds per quarter, at most 24 bits."""
     return min(max(round(6e7 / qpm), 1), 2**24 - 1)
 
 
@@ -60,14 +60,14 @@ def note_events(notes: Notes, channel: int) -> list[Event]:
 
 
 def rows(notes: Notes) -> Iterator[tuple[int, int, int, int]]:
-    """Return (start, end, pitch, velocity) of each note as plain integers."""
+    """Yield (start, end, pitch, velocity) of each note as plain integers."""
     columns = (notes.start_ticks, notes.end_ticks, notes.pitches, notes.velocities)
     return zip(*(column.tolist() for column in columns), strict=True)
 
 
 def separate(notes: Notes) -> Notes:
-    """Return the notes so that MIDI can say them: no two of one pitch overlap, each lasts at least a tick,
-    velocity 1..127.
+    """Return notes that MIDI can hold: no two of one pitch overlap, each lasts at least a tick, velocities
+    are 1..127.
 
     A note is cut where the next of its pitch starts; of two that start together the louder stays.
     """

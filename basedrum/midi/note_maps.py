@@ -1,17 +1,17 @@
 """Note maps: on which MIDI note each voice of the kit is written, for General MIDI and for drum plug-ins that
 differ from it.
 
-Conventions: a map is twelve notes 0..127 in the order of `music.kit.VOICES`. Inside basedrum drums are on
-General MIDI's pitches; `to_note_map` takes notes out to a plug-in's, `from_note_map` back. A user's own map is a TOML
-or JSON file of voice = note, `"closed hat" = 42` or `closed_hat = 42`; voices it does not name stay on
+Conventions: a map is twelve notes 0..127 in the order of `music.kit.VOICES`; None stands for General MIDI's.
+Inside basedrum drums are on General MIDI's pitches; `to_note_map` takes notes out to a plug-in's,
+`from_note_map` back. A user's own map is a TOML or JSON file of voice = note, `"closed hat" = 42` or `closed_hat = 42`; voices it does not name stay on
 General MIDI's note.
 
 Source: the makers' layouts as published in the tables `AD2`, `EZD3`, `SD3` and `SSD5 to MuseScore.xml` of
 github.com/nyoro-wrl/MIDI-Drum-Remapper; for Addictive Drums 2 they agree with XLN Audio's "Addictive Drums 2
 Keymap" of 2021-06-02. Compared with the independent `drums/*.txt` of github.com/insomnimus/drum-mapper: the
 same notes, but for the rides of SD3 and SSD5 (there the shank, here the tip) and the percussion of SD3 and
-SSD5, which it leaves out. SD3's standard
-kits hold none: that voice goes to the tip of the tight hat. None was tried in the plug-ins themselves.
+SSD5, which it leaves out. SD3's standard kits hold none: that voice goes to the tip of the tight hat. None was
+tried in the plug-ins themselves.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ def read_note_map(name_or_path: str | os.PathLike) -> NoteMap:
 
 
 def _checked(table: object, where: str) -> NoteMap:
+    """Return the map that a file's table describes. Raises ConfigError, named `where`, for what is no map."""
     if not isinstance(table, dict) or not table:
         raise ConfigError(f"{where}: holds no notes, write rows of voice = note, for example kick = 36")
     notes = list(GM)
@@ -111,7 +112,7 @@ def to_note_map(notes: Notes, note_map: NoteMap | None) -> Notes:
 def from_note_map(notes: Notes, note_map: NoteMap | None) -> Notes:
     """Return notes on a map's pitches as notes on General MIDI's; those it does not name are left out.
 
-    Where two voices share a note the first one has it.
+    A note that two voices share is taken for the first of them.
     """
     if note_map in (None, GM):
         return notes

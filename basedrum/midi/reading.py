@@ -1,11 +1,11 @@
-"""Reading MIDI files from anywhere: through the gate, then symusic, then our own MidiSong.
+"""Reading MIDI files from anywhere: through the gate, then symusic, into a `MidiSong`.
 
-The stages stand on their own for those who read many files: `gate` looks at the chunks, `parse_score` lets
-symusic read the events, `parse_song` does both and makes the MidiSong.
+The steps can be called one by one by those who read many files: `gate` looks at the chunks, `parse_score`
+lets symusic read the events, `parse_song` does both and makes the MidiSong.
 
-Conventions: ticks are the file's own; symusic splits a track chunk by channel and program, and so do we.
-Limits: any piano roll can be made to ask for gigabytes by 70 bytes, so beats, bars and notes are counted
-before anything is laid on a grid.
+Conventions: ticks are the file's own; a track is one channel and program of a track chunk, as symusic splits
+it. Limits: 70 bytes can make any piano roll ask for gigabytes, so beats, bars and notes are counted before
+anything is laid on a grid.
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ def parse_song(data: bytes, name: str = "") -> MidiSong:
     return MidiSong(name, grid, tracks, clean, (*complaints, *more))
 
 
-def parse_score(data: bytes) -> tuple[symusic.core.ScoreTick, bytes, tuple[str, ...]]:
-    """Let symusic read bytes that passed the gate: return its score, the bytes it read, and complaints.
+def parse_score(data: bytes) -> tuple[symusic.Score, bytes, tuple[str, ...]]:
+    """Return symusic's score of bytes that passed the gate, the bytes it stands for, and complaints.
 
-    What symusic refuses, or is known to misread, is mended by our own walker first, which keeps each track up
+    What symusic refuses, or is known to misread, is first mended by `read_events`, which keeps each track up
     to its first broken event.
 
     Raises:
@@ -77,22 +77,24 @@ def parse_score(data: bytes) -> tuple[symusic.core.ScoreTick, bytes, tuple[str, 
         try:
             return symusic.Score.from_midi(data), data, ()
         except Exception:
-            logger.debug("symusic refuses the file, our own walker tries", exc_info=True)
+            logger.debug("symusic refuses the file, mending it first", exc_info=True)
     file = events.read_events(data)
     if (
         file.complaints
     ):  # a packet in a damaged track is noise, over which the readers of our file would stumble
-        tracks = tuple(tuple(event for event in track if event[1][0] != 0xF7) for track in file.tracks)
-        file = replace(file, tracks=tracks)
+        file = _without(file, 0xF7)
     mended = events.to_bytes(file)
-    plain = [tuple(e for e in track if e[1][0] not in (0xF0, 0xF7)) for track in file.tracks]
     try:
-        score = symusic.Score.from_midi(
-            events.to_bytes(events.EventFile(file.format, file.division, tuple(plain)))
-        )
+        score = symusic.Score.from_midi(events.to_bytes(_without(file, 0xF0, 0xF7)))
     except Exception as error:
         raise MidiError("is too damaged to read, save it again from the program it came from") from error
     return score, mended, file.complaints
+
+
+def _without(file: events.EventFile, *statuses: int) -> events.EventFile:
+    """Return the file without the events that begin with these status bytes."""
+    tracks = [tuple(event for event in track if event[1][0] not in statuses) for track in file.tracks]
+    return replace(file, tracks=tuple(tracks))
 
 
 def track_names(data: bytes) -> dict[str, str]:
@@ -107,9 +109,8 @@ def track_names(data: bytes) -> dict[str, str]:
             size, start = events.read_number(data, at + 2)
             raw = data[start : start + min(size, 1000)]
             is_japanese = any(0x81 <= byte <= 0x84 for byte in raw)
-            names[raw.decode("utf-8", "replace")] = raw.decode(
-                "cp932" if is_japanese else "latin-1", "replace"
-            )
+            code_page = "cp932" if is_japanese else "latin-1"
+            names[raw.decode("utf-8", "replace")] = raw.decode(code_page, "replace")
         at = data.find(b"\xff\x03", at + 2)
     return names
 
@@ -118,7 +119,7 @@ def _may_hold_escapes(data: bytes) -> bool:
     """Say whether there may be F7 events (escapes, packets of a system exclusive), whose time symusic 0.6
     misreads.
 
-    A sound file without them has an F7 only where a system exclusive ends, or inside a delta time.
+    A faultless file without them has an F7 only where a system exclusive ends, or inside a delta time.
     """
     if b"\xf7" not in data or data.count(b"\xf7") <= data.count(b"\xf0"):
         return False
@@ -131,16 +132,14 @@ def _may_hold_escapes(data: bytes) -> bool:
             size, start = events.read_number(data, at + 1)
             end = start + size
             is_packet = size > 0 and (0xF0 <= data[start] < 0xFF or data[end - 1] == 0xF7)
-            if (
-                is_packet and data[events.read_number(data, end)[1]] >= 0x80
-            ):  # no running status behind an F7 event
+            # An F7 event is not followed by running status.
+            if is_packet and data[events.read_number(data, end)[1]] >= 0x80:
                 return True
     return True
 
 
 def is_parsed_alone(data: bytes) -> bool:
-    """Let symusic alone read bytes and drop the result: the bare speed that `basedrum prepare` is measured
-    against."""
+    """Say whether symusic alone can read bytes: the bare speed that `basedrum prepare` is measured against."""
     try:
         symusic.Score.from_midi(data)
     except Exception:  # symusic raises RuntimeError, ValueError and others of its own
@@ -148,7 +147,7 @@ def is_parsed_alone(data: bytes) -> bool:
     return True
 
 
-def _song_of(score: symusic.core.ScoreTick, data: bytes) -> tuple[Grid, tuple[Track, ...]]:
+def _song_of(score: symusic.Score, data: bytes) -> tuple[Grid, tuple[Track, ...]]:
     """Make grid and tracks of a score, after its bounds were checked."""
     num_notes = score.note_num()
     if num_notes == 0:
@@ -180,7 +179,7 @@ def _song_of(score: symusic.core.ScoreTick, data: bytes) -> tuple[Grid, tuple[Tr
     return grid_of(score, end), tuple(tracks)
 
 
-def grid_of(score: symusic.core.ScoreTick, end: int) -> Grid:
+def grid_of(score: symusic.Score, end: int) -> Grid:
     """Return the bars and the tempo of a score whose last note ends at tick `end`.
 
     Raises:
@@ -199,23 +198,27 @@ def grid_of(score: symusic.core.ScoreTick, end: int) -> Grid:
     return grid
 
 
-def _tempos(score: symusic.core.ScoreTick, end: int) -> tuple[tuple[int, float], ...]:
+def _tempos(score: symusic.Score, end: int) -> tuple[tuple[int, float], ...]:
     if len(score.tempos) > MAX_CHANGES:
         raise MidiError(f"has more than {MAX_CHANGES} tempo changes, give a MIDI file of one song")
     last = {change.time: change.mspq for change in score.tempos}
-    return tuple(
-        (tick, min(max(6e7 / max(last[tick], 1), LOWEST_QPM), HIGHEST_QPM))
-        for tick in sorted(last)
-        if 0 <= tick <= end
-    )
+    tempos = []
+    for tick in sorted(last):
+        if 0 <= tick <= end:
+            qpm = 6e7 / max(last[tick], 1)
+            tempos.append((tick, min(max(qpm, LOWEST_QPM), HIGHEST_QPM)))
+    return tuple(tempos)
 
 
-def _time_signatures(score: symusic.core.ScoreTick, end: int) -> tuple[tuple[int, int, int], ...]:
+def _time_signatures(score: symusic.Score, end: int) -> tuple[tuple[int, int, int], ...]:
     if len(score.time_signatures) > MAX_CHANGES:
         raise MidiError(f"has more than {MAX_CHANGES} time signatures, give a MIDI file of one song")
-    rows = ((change.time, change.numerator, change.denominator) for change in score.time_signatures)
-    last = {t: (n, d) for t, n, d in rows if 0 <= t <= end and 1 <= n <= 64 and d in (1, 2, 4, 8, 16, 32, 64)}
-    # 1 file in 100 has a change a few ticks beside the bar line, which would cut a bar of one step off.
+    last: dict[int, tuple[int, int]] = {}
+    for change in score.time_signatures:
+        is_valid = 1 <= change.numerator <= 64 and change.denominator in (1, 2, 4, 8, 16, 32, 64)
+        if is_valid and 0 <= change.time <= end:
+            last[change.time] = (change.numerator, change.denominator)
+    # Some files have a change a few ticks beside the bar line, which would cut a bar of one step off.
     changes: dict[int, tuple[int, int]] = {}
     start, bar = 0, 4.0 * score.ticks_per_quarter
     for tick in sorted(last):

@@ -2,9 +2,9 @@
 
 A hit belongs to the bar of the step it is nearest to, so one played a little early on a bar's first beat
 belongs to that bar. Every event of the song stays as it was but the notes of channel 10 that belong to the
-bars played anew; the new ones go into the track that holds most of the drums. Only the end of a note can
-change outside: where one still sounds when a new hit of its pitch comes, it is cut there, since MIDI cannot
-    say two notes of one pitch at once.
+bars played again; the new ones go into the track that holds most of the drums. Only the end of a note can
+change outside: where one still sounds when a new hit of its pitch comes, it is cut there, since two notes of
+one pitch cannot sound at once in MIDI.
 
 Conventions: bars are counted from 0 and ranges are inclusive.
 """
@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from basedrum.midi.building import DRUM_CHANNEL, rows, separate
-from basedrum.midi.events import END_OF_TRACK, Event, to_bytes
+from basedrum.midi.events import END_OF_TRACK, Event, meta, to_bytes
 from basedrum.midi.midi_song import song_events
 from basedrum.midi.writing import within
 from basedrum.music.grid import Grid
@@ -29,8 +29,13 @@ NOTE_ON, NOTE_OFF = 0x90 | DRUM_CHANNEL, 0x80 | DRUM_CHANNEL
 
 @dataclass
 class _Hit:
-    """A note of channel 10 among the events of a track: where its on and its off stand, None if it has no
-    off."""
+    """A note of channel 10 among the events of a track.
+
+    Attributes:
+        tick, pitch: of its note-on.
+        on: which event its note-on is.
+        off: which event its note-off is; None where it has none.
+    """
 
     tick: int
     pitch: int
@@ -45,32 +50,38 @@ def is_in_bars(ticks: np.ndarray, grid: Grid, first: int, last: int) -> np.ndarr
     return (bars >= first) & (bars <= last)
 
 
-def song_with_new_bars(song: Song, drums: Notes, first: int, last: int, grid: Grid | None = None) -> bytes:
-    """Return the song with the notes of `drums` that belong to bars `first` to `last` instead of its own
-    drums there.
+def song_with_new_bars(
+    song: Song, drums: Notes, bars: tuple[int, int], grid: Grid | None = None, text: str = ""
+) -> bytes:
+    """Return the song as a MIDI file, with `drums` instead of its own in some bars.
 
-    `grid`: the song's with its swing, whose steps say what belongs to which bar; None: `song.grid`.
+    Args:
+        drums: notes of the whole song; those outside of `bars` are not used.
+        bars: the first and the last bar.
+        grid: the song's with its swing, whose steps say what belongs to which bar; None: `song.grid`.
+        text: a text event for the drums' track; "" for none.
     """
     grid = grid or song.grid
     file = song_events(song)
     tracks = [list(track) for track in file.tracks]
     hits = [_hits(track) for track in tracks]
-    home = max(range(len(tracks)), key=lambda i: len(hits[i]))
-    for i, found in enumerate(hits):
-        inside = is_in_bars(np.asarray([hit.tick for hit in found], float), grid, first, last)
-        gone = {
-            at
-            for hit, is_gone in zip(found, inside.tolist(), strict=True)
-            if is_gone
-            for at in (hit.on, hit.off)
-        }
-        if i == home:
-            kept = [hit for hit, is_gone in zip(found, inside.tolist(), strict=True) if not is_gone]
+    home = max(range(len(tracks)), key=lambda number: len(hits[number]))
+    for number, found in enumerate(hits):
+        is_inside = is_in_bars(np.asarray([hit.tick for hit in found], float), grid, *bars).tolist()
+        kept: list[_Hit] = []
+        gone: set[int | None] = set()
+        for hit, is_gone in zip(found, is_inside, strict=True):
+            if is_gone:
+                gone |= {hit.on, hit.off}
+            else:
+                kept.append(hit)
+        if number == home:
             fresh = separate(within(drums, song.grid))
-            fresh = fresh[is_in_bars(fresh.start_ticks, grid, first, last)]
-            tracks[i] = _merged(tracks[i], gone, kept, fresh)
+            fresh = fresh[is_in_bars(fresh.start_ticks, grid, *bars)]
+            tracks[number] = _merged(tracks[number], gone, kept, fresh)
+            tracks[number][:0] = [(0, meta(0x01, text.encode()))] if text else []
         else:
-            tracks[i] = [event for at, event in enumerate(tracks[i]) if at not in gone]
+            tracks[number] = [event for at, event in enumerate(tracks[number]) if at not in gone]
     return to_bytes(replace(file, tracks=tuple(map(tuple, tracks))))
 
 
@@ -87,21 +98,34 @@ def _hits(track: list[Event]) -> list[_Hit]:
     return found
 
 
+@dataclass
+class _Placed:
+    """An event and where it goes: by tick, then offs (0) before what was there (1) before ons (2), then by
+    `order`: its place in the track, or the pitch of a new note."""
+
+    tick: int
+    rank: int
+    order: int
+    message: bytes
+
+
 def _merged(track: list[Event], gone: set[int | None], kept: list[_Hit], fresh: Notes) -> list[Event]:
     """Return the track without the events `gone` and with fresh notes, offs before and ons behind what lies
     at their tick."""
-    keyed = [[tick, 1, at, message] for at, (tick, message) in enumerate(track) if message != END_OF_TRACK]
+    placed = [_Placed(tick, 1, at, message) for at, (tick, message) in enumerate(track)]
     of_pitch: dict[int, list[_Hit]] = defaultdict(list)
     for hit in kept:
         of_pitch[hit.pitch].append(hit)
+    new: list[_Placed] = []
     for start, end, pitch, velocity in rows(fresh):
         for hit in of_pitch[pitch]:
-            if hit.off is not None and hit.tick < start < keyed[hit.off][0]:
-                keyed[hit.off][:2] = [start, 1]
+            if hit.off is not None and hit.tick < start < placed[hit.off].tick:
+                placed[hit.off].tick = start
         end = min([end, *(hit.tick for hit in of_pitch[pitch] if hit.tick > start)])
-        keyed.append([start, 2, pitch, bytes((NOTE_ON, pitch, velocity))])
-        keyed.append([end, 0, pitch, bytes((NOTE_OFF, pitch, 0))])
-    left = [row for at, row in enumerate(keyed) if at not in gone]
-    events = [(tick, message) for tick, _, _, message in sorted(left, key=lambda row: row[:3])]
+        new.append(_Placed(start, 2, pitch, bytes((NOTE_ON, pitch, velocity))))
+        new.append(_Placed(end, 0, pitch, bytes((NOTE_OFF, pitch, 0))))
+    left = [event for at, event in enumerate(placed) if at not in gone and event.message != END_OF_TRACK]
+    ordered = sorted([*left, *new], key=lambda event: (event.tick, event.rank, event.order))
     ends = [tick for tick, message in track if message == END_OF_TRACK]
-    return [*events, (max([*ends, *(tick for tick, _ in events)]), END_OF_TRACK)]
+    last = max([*ends, *(event.tick for event in ordered)])
+    return [*((event.tick, event.message) for event in ordered), (last, END_OF_TRACK)]
