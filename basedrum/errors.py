@@ -1,20 +1,20 @@
-"""Every failure basedrum explains to its user.
+"""Every failure that basedrum explains to its user.
 
-One line each: WHAT: WHY, WHAT TO DO. The command line prints the line and exits with status 2.
-Anything that is not a BasedrumError is a bug of ours.
+Conventions: a message is one line, WHAT: WHY, WHAT TO DO. The command line prints it and exits with status 2.
+Any other exception is a bug in basedrum.
 """
 
 
 class BasedrumError(Exception):
-    """A fault in the user's file, option or disk, worded as one printable line."""
+    """A fault in the user's file, option or disk, said in one printable line."""
 
 
 class MidiError(BasedrumError):
     """A MIDI file that cannot be read safely."""
 
 
-class NoBassError(MidiError):
-    """A song in which no bass was found; the message lists the tracks and the option that picks one."""
+class NoBassError(BasedrumError):
+    """A song in which no bass was found; the message lists its tracks and the option that chooses one."""
 
 
 class DataError(BasedrumError):
@@ -22,7 +22,7 @@ class DataError(BasedrumError):
 
 
 class CheckpointError(BasedrumError):
-    """A file of weights that is not ours, is damaged, or is of another kind."""
+    """A file of weights that basedrum did not write, is damaged, or is of another kind."""
 
 
 class ConfigError(BasedrumError):

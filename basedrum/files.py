@@ -1,6 +1,6 @@
-"""Writing files so that nothing is ever half written, and folders that one process at a time may use.
+"""Writing files so that nothing is ever half written, and locks for folders that one process at a time may use.
 
-Every file the project writes goes through here: temporary name in the target folder, fsync, rename.
+Every file of the project is written here: under a temporary name in the target folder, synced, renamed.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from basedrum.errors import BasedrumError, printable
 
 try:
     import fcntl
-except ImportError:  # Windows has no flock: two processes in one folder are then not noticed
-    fcntl = None
+except ImportError:  # Windows has no flock: two processes in one folder are not noticed
+    fcntl = None  # type: ignore[assignment]
 
 
 def write_atomic(path: str | os.PathLike, data: bytes | memoryview) -> None:
@@ -56,9 +56,9 @@ def write_atomic(path: str | os.PathLike, data: bytes | memoryview) -> None:
 
 
 def sweep(folder: str | os.PathLike, names: str) -> None:
-    """Remove what killed calls of `write_atomic` left of files of these names (a glob) in `folder`.
+    """Remove from `folder` what interrupted calls of `write_atomic` left of files of these names (a glob).
 
-    Only for one who alone writes there: a file that is being written goes as well.
+    Only for a process that alone writes there: a file that is being written is removed as well.
     """
     for left in Path(folder).glob(f".{names}.????????.part"):
         with contextlib.suppress(OSError):
@@ -66,8 +66,8 @@ def sweep(folder: str | os.PathLike, names: str) -> None:
 
 
 def take_lock(path: str | os.PathLike) -> BinaryIO:
-    """Return the open lock file `path`, made where it is missing: until it is closed no other process gets
-    it.
+    """Return the open lock file `path`, made where it is missing; no other process gets it until it is
+    closed.
 
     Raises:
         BlockingIOError: another process holds it.

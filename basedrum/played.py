@@ -133,7 +133,8 @@ class PlayedSong:
         if first < 0 or not len(measures):
             raise ValueError(f"bars {first + 1} to {first + num_bars} of a song of {self.num_bars}")
         bass = BassRoll.from_notes(self.bass.notes, grid)
-        draw(bass, self.drums, path, grid, printable(self.song.name, 60), int(measures[0]), len(measures))
+        shown = range(int(measures[0]), int(measures[0]) + len(measures))
+        draw(bass, self.drums, path, grid, printable(self.song.name, 60), shown)
         return Path(path)
 
     def sound(

@@ -15,9 +15,11 @@ import logging
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import symusic
+from symusic.core import ScoreTick
 
 from basedrum.errors import MidiError, printable
 from basedrum.midi import events
@@ -64,7 +66,7 @@ def parse_song(data: bytes, name: str = "") -> MidiSong:
     return MidiSong(name, grid, tracks, clean, (*complaints, *more))
 
 
-def parse_score(data: bytes) -> tuple[symusic.Score, bytes, tuple[str, ...]]:
+def parse_score(data: bytes) -> tuple[ScoreTick, bytes, tuple[str, ...]]:
     """Return symusic's score of bytes that passed the gate, the bytes it stands for, and complaints.
 
     What symusic refuses, or is known to misread, is first mended by `read_events`, which keeps each track up
@@ -75,7 +77,7 @@ def parse_score(data: bytes) -> tuple[symusic.Score, bytes, tuple[str, ...]]:
     """
     if not _may_hold_escapes(data):
         try:
-            return symusic.Score.from_midi(data), data, ()
+            return _symusic_score(data), data, ()
         except Exception:
             logger.debug("symusic refuses the file, mending it first", exc_info=True)
     file = events.read_events(data)
@@ -85,10 +87,15 @@ def parse_score(data: bytes) -> tuple[symusic.Score, bytes, tuple[str, ...]]:
         file = _without(file, 0xF7)
     mended = events.to_bytes(file)
     try:
-        score = symusic.Score.from_midi(events.to_bytes(_without(file, 0xF0, 0xF7)))
+        score = _symusic_score(events.to_bytes(_without(file, 0xF0, 0xF7)))
     except Exception as error:
         raise MidiError("is too damaged to read, save it again from the program it came from") from error
     return score, mended, file.complaints
+
+
+def _symusic_score(data: bytes) -> ScoreTick:
+    """Return symusic's score; it raises RuntimeError, ValueError and others of its own."""
+    return cast(ScoreTick, symusic.Score.from_midi(data))
 
 
 def _without(file: events.EventFile, *statuses: int) -> events.EventFile:
@@ -141,13 +148,13 @@ def _may_hold_escapes(data: bytes) -> bool:
 def is_parsed_alone(data: bytes) -> bool:
     """Say whether symusic alone can read bytes: the bare speed that `basedrum prepare` is measured against."""
     try:
-        symusic.Score.from_midi(data)
-    except Exception:  # symusic raises RuntimeError, ValueError and others of its own
+        _symusic_score(data)
+    except Exception:
         return False
     return True
 
 
-def _song_of(score: symusic.Score, data: bytes) -> tuple[Grid, tuple[Track, ...]]:
+def _song_of(score: ScoreTick, data: bytes) -> tuple[Grid, tuple[Track, ...]]:
     """Make grid and tracks of a score, after its bounds were checked."""
     num_notes = score.note_num()
     if num_notes == 0:
@@ -179,7 +186,7 @@ def _song_of(score: symusic.Score, data: bytes) -> tuple[Grid, tuple[Track, ...]
     return grid_of(score, end), tuple(tracks)
 
 
-def grid_of(score: symusic.Score, end: int) -> Grid:
+def grid_of(score: ScoreTick, end: int) -> Grid:
     """Return the bars and the tempo of a score whose last note ends at tick `end`.
 
     Raises:
@@ -198,7 +205,7 @@ def grid_of(score: symusic.Score, end: int) -> Grid:
     return grid
 
 
-def _tempos(score: symusic.Score, end: int) -> tuple[tuple[int, float], ...]:
+def _tempos(score: ScoreTick, end: int) -> tuple[tuple[int, float], ...]:
     if len(score.tempos) > MAX_CHANGES:
         raise MidiError(f"has more than {MAX_CHANGES} tempo changes, give a MIDI file of one song")
     last = {change.time: change.mspq for change in score.tempos}
@@ -210,7 +217,7 @@ def _tempos(score: symusic.Score, end: int) -> tuple[tuple[int, float], ...]:
     return tuple(tempos)
 
 
-def _time_signatures(score: symusic.Score, end: int) -> tuple[tuple[int, int, int], ...]:
+def _time_signatures(score: ScoreTick, end: int) -> tuple[tuple[int, int, int], ...]:
     if len(score.time_signatures) > MAX_CHANGES:
         raise MidiError(f"has more than {MAX_CHANGES} time signatures, give a MIDI file of one song")
     last: dict[int, tuple[int, int]] = {}

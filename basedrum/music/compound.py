@@ -83,7 +83,8 @@ def without_dotted_beats(grid: Grid, dotted: Metres | None) -> tuple[Grid, Warp 
             metres.append((start, numerator // 3, 4))
         else:
             metres.append((start, numerator, denominator))
-    straight = Grid(grid.ticks_per_quarter, float(at[-1]), (), tuple(metres))
+    end = float(at[-1])  # straight ticks need not be whole
+    straight = Grid(grid.ticks_per_quarter, end, (), tuple(metres))  # type: ignore[arg-type]
     pace = paces[np.searchsorted(at[:-1], straight.measure_ticks + 1e-6, side="right") - 1]
     own[-1] += (straight.last_tick - at[-1]) / paces[-1]
     return straight, Warp(own, np.append(at[:-1], straight.last_tick)), pace

@@ -80,7 +80,7 @@ class BassRoll:
     @property
     def hits(self) -> np.ndarray:
         """(T,) bool: whether any note starts at the step."""
-        return self.onset.any(axis=1)
+        return np.any(self.onset, axis=1)
 
     def to_array(self) -> np.ndarray:
         """Return (2, T, 72) bool: onset, sustain."""

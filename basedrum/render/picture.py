@@ -1,8 +1,7 @@
 """Pictures: the bass roll above the drum grid, in rows of a few bars, readable at a glance and in print.
 
 Notes of the bass begin with a dark block (the onset) and go on in a pale one (the sustain). Drum hits are
-squares on named rows, the louder the darker; a kick that falls together with a bass onset has a white dot,
-since that is what one looks for.
+squares on named rows, the louder the darker; a kick that falls together with a bass onset has a white dot.
 
 Conventions: rolls are (M * 16, 72), drums a `DrumRoll`, kit hits (M * 16, 12) bool or kit velocities (M * 16,
 12) 0..127. matplotlib is imported inside the functions, figures are made without pyplot, so nothing global
@@ -15,7 +14,7 @@ import io
 import os
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Colour = tuple[float, float, float]
+"""Red, green and blue, 0..1."""
+
 MOST_MEASURES = 64
 PITCH_HEIGHT, VOICE_HEIGHT = 0.11, 0.19  # inches a row
 LEGEND = (
@@ -35,7 +37,7 @@ LEGEND = (
 )
 INK, PALE_INK = "#1f3a5f", "#a9bdd6"
 DRUM_INK, KICK_INK = "#7a3b2e", "#1f3a5f"
-BAR_LINE, BEAT_LINE, ROW_LINE = "#555555", "#d4d4d4", "#ececec"
+BAR_LINE, BEAT_LINE, ROW_LINE, BLACK_KEY_ROW = "#555555", "#d4d4d4", "#ececec", "#f4f4f4"
 NOTE_NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 DRUM_ORDER = (
     kit.CRASH,
@@ -60,15 +62,14 @@ def draw(
     path: str | os.PathLike,
     grid: Grid | None = None,
     title: str | None = None,
-    first_measure: int = 0,
-    num_measures: int = 8,
+    measures: range = range(8),
 ) -> None:
-    """Write a PNG of `num_measures` measures from `first_measure` (fewer where the roll ends): bass above
-    drums.
+    """Write a PNG of some measures, the bass above the drums.
 
     Args:
         drums: a DrumRoll, or kit hits or velocities (T, 12); as long as the bass.
         grid: the song's bars: short measures are drawn short, bars are numbered as in the song; None: 4/4.
+        measures: from 0; fewer are drawn where the roll ends, and at most 64.
 
     Raises:
         ValueError: bass and drums differ in length, or there is no such measure.
@@ -78,9 +79,10 @@ def draw(
     if len(velocities) != bass.num_steps:
         raise ValueError(f"bass has {bass.num_steps} steps, drums have {len(velocities)}")
     total = bass.num_steps // STEPS_PER_MEASURE
-    if not 0 <= first_measure < total or num_measures < 1:
-        raise ValueError(f"measures {first_measure} to {first_measure + num_measures} of a roll of {total}")
-    measures = range(first_measure, min(first_measure + min(num_measures, MOST_MEASURES), total))
+    if not 0 <= measures.start < total or not measures:
+        raise ValueError(f"measures {measures.start} to {measures.stop} of a roll of {total}")
+    measures = measures[:MOST_MEASURES]
+    measures = range(measures.start, min(measures.stop, total))
     per_row, full_width = (4, 12.0) if len(measures) <= 16 else (8, 18.0)
     rows = [measures[i : i + per_row] for i in range(0, len(measures), per_row)]
     span = slice(measures[0] * STEPS_PER_MEASURE, (measures[-1] + 1) * STEPS_PER_MEASURE)
@@ -91,12 +93,7 @@ def draw(
     row_height = bass_height + drum_height + 0.5
     figure = _new_figure(full_width, head + row_height * len(rows) + 0.05)
     if title:
-        heading = 1 - 0.26 / figure.get_figheight()
-        font = {"fontsize": 13, "weight": "bold", "color": "#222222", "va": "center"}
-        figure.text(0.15 / full_width, heading, title, parse_math=False, **font)  # a name may hold a $
-        figure.text(
-            1 - 0.15 / full_width, heading, LEGEND, fontsize=7.5, color="#777777", va="center", ha="right"
-        )
+        _draw_heading(figure, title)
     layouts = [_Layout(row, grid) for row in rows]
     inches_per_step = (full_width - 1.1) / max(layout.width for layout in layouts)
     for i, layout in enumerate(layouts):
@@ -107,6 +104,14 @@ def draw(
         _draw_drums(drum_axes, velocities, bass.hits, layout, voices)
         layout.number(roll_axes)
     write_atomic(path, _png(figure))
+
+
+def _draw_heading(figure: Figure, title: str) -> None:
+    left, right = 0.15 / figure.get_figwidth(), 1 - 0.15 / figure.get_figwidth()
+    height = 1 - 0.26 / figure.get_figheight()
+    heading = figure.text(left, height, title, fontsize=13, weight="bold", color="#222222", va="center")
+    heading.set_parse_math(False)  # a name may hold a $
+    figure.text(right, height, LEGEND, fontsize=7.5, color="#777777", va="center", ha="right")
 
 
 def draw_phrases(
@@ -149,29 +154,31 @@ def draw_phrases(
 
 
 class _Layout:
-    """Where the steps of a row of measures lie on its axis: inactive steps take no room."""
+    """Where the steps of a row of measures lie on its axis: inactive steps take no room.
+
+    Attributes:
+        steps: (S,) the step of the roll in each column.
+        width: S.
+        bar_lines: (column, number of the bar that begins there, from 1).
+        beat_lines: the columns in which beats begin.
+    """
 
     def __init__(self, measures: Sequence[int], grid: Grid | None) -> None:
-        def within(values: np.ndarray, default: list) -> list:
-            known = [values[m] if m < len(values) else None for m in measures]
-            return [d if v is None else v for v, d in zip(known, default, strict=True)]
-
-        whole = [STEPS_PER_MEASURE] * len(measures)
-        steps = whole if grid is None else within(grid.measure_steps, whole)
-        first = [True] * len(measures) if grid is None else within(grid.starts_bar, [True] * len(measures))
-        bars = list(measures) if grid is None else within(grid.bars, list(measures))
-        self.lefts = np.concatenate([[0], np.cumsum(steps)])[:-1]
-        self.width = int(sum(steps))
-        self.bar_lines = [
-            (int(x), int(bar) + 1) for x, bar, starts in zip(self.lefts, bars, first, strict=True) if starts
-        ]
-        beats = [_beat_steps(m, grid) for m in measures]
-        self.beat_lines = [
-            x + b for x, s, beat in zip(self.lefts, steps, beats, strict=True) for b in range(0, int(s), beat)
-        ]
-        self.steps = np.concatenate(
-            [m * STEPS_PER_MEASURE + np.arange(s) for m, s in zip(measures, steps, strict=True)]
-        )
+        self.bar_lines: list[tuple[int, int]] = []
+        self.beat_lines: list[int] = []
+        steps: list[int] = []
+        for measure in measures:
+            left, first_step = len(steps), measure * STEPS_PER_MEASURE
+            num_steps, bar, is_first = STEPS_PER_MEASURE, measure, True
+            if grid is not None and measure < grid.num_measures:
+                num_steps, bar = int(grid.measure_steps[measure]), int(grid.bars[measure])
+                is_first = bool(grid.starts_bar[measure])
+            if is_first:
+                self.bar_lines.append((left, bar + 1))
+            self.beat_lines += range(left, left + num_steps, _beat_steps(measure, grid))
+            steps += range(first_step, first_step + num_steps)
+        self.steps = np.asarray(steps)
+        self.width = len(steps)
 
     def prepare(self, axes: Axes, num_rows: int) -> None:
         """Draw the lines behind the notes: rows, beats, bars."""
@@ -187,36 +194,45 @@ class _Layout:
             side.set_linewidth(0.7)
 
     def number(self, axes: Axes) -> None:
+        """Write the number of each bar above its first step."""
         for x, bar in self.bar_lines:
-            axes.annotate(
-                str(bar),
-                (x, 0),
-                (2, 2),
-                textcoords="offset points",
-                fontsize=8,
-                color="#666666",
-                annotation_clip=False,
-            )
+            label = axes.annotate(str(bar), (x, 0), (2, 2), textcoords="offset points", annotation_clip=False)
+            label.set(fontsize=8, color="#666666")
+
+
+class _Box(NamedTuple):
+    """The shape of a note, in columns and rows: its left edge counted from that of its cell."""
+
+    width: float
+    height: float
+    left: float = 0.05
+    zorder: float = 3
+
+
+_SUSTAIN = _Box(1.12, 0.7, left=-0.12)
+_ONSET = _Box(0.86, 0.86)
+_HIT = _Box(0.8, 0.74)
 
 
 def _draw_bass(axes: Axes, bass: BassRoll, layout: _Layout, pitches: list[int], font: float = 7.5) -> None:
     layout.prepare(axes, len(pitches))
-    rows = [p - LOWEST_PITCH for p in pitches]
+    rows = np.asarray(pitches) - LOWEST_PITCH
     onset, sustain = bass.onset[layout.steps][:, rows], bass.sustain[layout.steps][:, rows]
-    black = [i for i, p in enumerate(pitches) if p % 12 in (1, 3, 6, 8, 10)]
-    _boxes(axes, [(0, i) for i in black], ["#f4f4f4"] * len(black), layout.width, 1.0, left=0, zorder=-1)
-    held = np.argwhere(sustain & ~onset)
-    struck = np.argwhere(onset)
-    _boxes(axes, held, [PALE_INK] * len(held), 1.12, 0.7, left=-0.12)
-    _boxes(axes, struck, [INK] * len(struck), 0.86, 0.86)
-    points_per_row = 72 * axes.get_position().height * axes.figure.get_figheight() / len(pitches)
+    is_black_key = np.isin(np.asarray(pitches) % 12, (1, 3, 6, 8, 10))
+    black_rows = np.flatnonzero(is_black_key)
+    row_starts = np.stack([np.zeros_like(black_rows), black_rows], axis=1)
+    _draw_boxes(axes, row_starts, BLACK_KEY_ROW, _Box(layout.width, 1.0, left=0, zorder=-1))
+    _draw_boxes(axes, np.argwhere(sustain & ~onset), PALE_INK, _SUSTAIN)
+    _draw_boxes(axes, np.argwhere(onset), INK, _ONSET)
+    points_per_row = 72 * axes.get_window_extent().height / axes.figure.dpi / len(pitches)
     named: list[int] = []
-    for i in np.argsort(-onset.sum(axis=0), kind="stable"):  # the notes played most get their names first
-        if onset[:, i].any() and all(abs(i - other) * points_per_row >= font for other in named):
-            named.append(int(i))
-    axes.set_yticks(
-        [i + 0.5 for i in named], [_note_name(pitches[i]) for i in named], fontsize=font, color="#333333"
-    )
+    for row in np.argsort(
+        -onset.sum(axis=0), kind="stable"
+    ).tolist():  # names first for the notes played most
+        if onset[:, row].any() and all(abs(row - other) * points_per_row >= font for other in named):
+            named.append(row)
+    names = [_note_name(pitches[row]) for row in named]
+    axes.set_yticks(np.asarray(named) + 0.5, names, fontsize=font, color="#333333")
 
 
 def _draw_drums(
@@ -230,50 +246,46 @@ def _draw_drums(
     layout.prepare(axes, len(voices))
     loud = velocities[layout.steps][:, voices]
     hits = np.argwhere(loud > 0)
-    shades = [_shade(KICK_INK if voices[v] == kit.KICK else DRUM_INK, loud[t, v]) for t, v in hits]
-    _boxes(axes, hits, shades, 0.8, 0.74)
+    shades = []
+    for step, row in hits:
+        ink = KICK_INK if voices[row] == kit.KICK else DRUM_INK
+        shades.append(_shade(ink, loud[step, row]))
+    _draw_boxes(axes, hits, shades, _HIT)
     if kit.KICK in voices:
         row = voices.index(kit.KICK)
         together = np.flatnonzero((loud[:, row] > 0) & bass_hits[layout.steps])
-        axes.scatter(
-            together + 0.45, np.full(len(together), row + 0.5), s=6, color="white", linewidths=0, zorder=6
-        )
-    axes.set_yticks([i + 0.5 for i in range(len(voices))], [kit.VOICES[v] for v in voices], fontsize=font)
+        middle = np.full(len(together), row + 0.5)
+        axes.scatter(together + 0.45, middle, s=6, color="white", linewidths=0, zorder=6)
+    axes.set_yticks(np.arange(len(voices)) + 0.5, [kit.VOICES[v] for v in voices], fontsize=font)
     for label, voice in zip(axes.get_yticklabels(), voices, strict=True):
         label.set_color("#333333" if loud[:, voices.index(voice)].any() else "#bbbbbb")
 
 
-def _boxes(
-    axes: Axes,
-    cells: Sequence,
-    colours: list,
-    width: float,
-    height: float,
-    left: float = 0.05,
-    zorder: float = 3,
-) -> None:
-    """Draw one box for each (column, row) cell, its left edge `left` of the cell's own."""
+def _draw_boxes(axes: Axes, cells: np.ndarray, colours: str | list[Colour], box: _Box) -> None:
+    """Draw one box for each cell (n, 2) of column and row, in one colour or in n."""
     from matplotlib.collections import PolyCollection
 
     if not len(cells):
         return
-    x = np.asarray(cells, dtype=float)[:, 0] + left
-    y = np.asarray(cells, dtype=float)[:, 1] + (1 - height) / 2
-    corners = np.stack([x, y, x + width, y, x + width, y + height, x, y + height], axis=1)
-    axes.add_collection(
-        PolyCollection(corners.reshape(-1, 4, 2), facecolors=colours, linewidths=0, zorder=zorder)
-    )
+    left = cells[:, 0] + box.left
+    top = cells[:, 1] + (1 - box.height) / 2
+    right, bottom = left + box.width, top + box.height
+    corners = np.stack([left, top, right, top, right, bottom, left, bottom], axis=1).reshape(-1, 4, 2)
+    axes.add_collection(PolyCollection(list(corners), facecolors=colours, linewidths=0, zorder=box.zorder))
 
 
-def _shade(colour: str, velocity: float) -> tuple[float, float, float]:
-    """The colour at full strength for velocity 127, paler for quieter hits, never white."""
+def _shade(colour: str, velocity: float) -> Colour:
+    """Return a colour "#rrggbb" at full strength for velocity 127, paler for quieter hits, never white."""
     strength = 0.25 + 0.75 * (min(float(velocity), 127.0) / 127.0) ** 1.2
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    return tuple(1 - strength * (1 - c) for c in channels)
+
+    def channel(at: int) -> float:
+        return 1 - strength * (1 - int(colour[at : at + 2], 16) / 255)
+
+    return channel(1), channel(3), channel(5)
 
 
 def _beat_steps(measure: int, grid: Grid | None) -> int:
-    """The steps of a beat in a measure: a dotted quarter in 6/8, 9/8 and 12/8, else a quarter."""
+    """Return the steps of a beat in a measure: a dotted quarter in 6/8, 9/8 and 12/8, else a quarter."""
     if grid is None or measure >= grid.num_measures:
         return STEPS_PER_BEAT
     before = [s for s in grid.time_signatures if s[0] <= grid.measure_ticks[measure]]
@@ -292,7 +304,7 @@ def _kit_velocities(drums: DrumRoll | np.ndarray) -> np.ndarray:
 
 
 def _pitch_range(bass: BassRoll) -> list[int]:
-    """The pitches to show, from the top down: those that sound, a margin, and at least an octave."""
+    """Return the pitches to show, from the top down: those that sound, a margin, and at least an octave."""
     used = np.flatnonzero(bass.sustain.any(axis=0)) + LOWEST_PITCH
     low, high = (int(used.min()), int(used.max())) if len(used) else (36, 47)
     spare = max(0, 11 - (high - low))
@@ -301,7 +313,7 @@ def _pitch_range(bass: BassRoll) -> list[int]:
 
 
 def _sounding(velocities: np.ndarray) -> list[int]:
-    """The voices to show, from the top down: those that sound here, and always kick, snare and closed hat."""
+    """Return the voices to show, from the top down: those that sound, and always kick, snare and closed hat."""
     always = {kit.KICK, kit.SNARE, kit.CLOSED_HAT}
     return [v for v in DRUM_ORDER if v in always or velocities[:, v].any()]
 
@@ -317,11 +329,10 @@ def _new_figure(width: float, height: float) -> Figure:
 
 
 def _axes_at(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Axes at a place given in inches from the figure's left and top edge."""
+    """Return axes at a place given in inches from the figure's left and top edge."""
     full_width, full_height = figure.get_size_inches()
-    return figure.add_axes(
-        (left / full_width, 1 - (top + height) / full_height, width / full_width, height / full_height)
-    )
+    bottom = 1 - (top + height) / full_height
+    return figure.add_axes((left / full_width, bottom, width / full_width, height / full_height))
 
 
 def _png(figure: Figure) -> bytes:

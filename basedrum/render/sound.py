@@ -1,11 +1,10 @@
-"""Sound: notes to samples, and samples to a WAV file, with drums and a bass of our own and no system package.
+"""Sound: notes to samples, and samples to a WAV file, with built-in drums and bass and no system package.
 
-Each drum is a row of numbers: partials that ring, noise that rushes, how loud, where from. A drum is rendered
+Each drum is a row of numbers: partials that ring, a band of noise, how loud, where from. A drum is rendered
 once for each strength and added wherever it is hit; a pitched note is cut from one long tone of its pitch.
 
-Conventions: samples (n, 2) float32, left and right, -1..1; times in seconds, frequencies in Hz. A part is
-anything with `notes` (in ticks), `is_drum` and `program` (General MIDI, from 0). Same parts, same bytes: the
-noise has fixed seeds.
+Conventions: samples (n, 2) float32, left and right, -1..1; times in seconds, frequencies in Hz, rates in
+samples per second. Same parts, same bytes: the noise has fixed seeds.
 """
 
 from __future__ import annotations
@@ -16,30 +15,22 @@ import wave
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
 
 import numpy as np
 
 from basedrum.errors import BasedrumError
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
+from basedrum.music.song import Part
 
 RATE_HZ = 44_100
 TAIL_S = 2.0
 MAX_S = 20 * 60
 MAX_NOTES = 200_000
-STRENGTHS, TAKES = 4, 3  # timbres of a drum by velocity, and noises it takes in turn
+STRENGTHS, VARIANTS = 4, 3  # timbres of a drum by velocity, and noises it has in turn
 LOUDNESS = 1.6  # gain is (velocity / 127) to this power: 64 is 9.5 dB below 127
 KNEE, MOST = 0.8, 1.5  # above the knee the sound is bent, never past 1; a mix above MOST is turned down first
 CHUNK = 1 << 18
-
-
-class Playable(Protocol):
-    """A track of a song, a part to write: notes and what plays them."""
-
-    notes: Notes
-    is_drum: bool
-    program: int
 
 
 @dataclass(frozen=True)
@@ -47,17 +38,20 @@ class Drum:
     """A drum in numbers.
 
     Attributes:
-        partials: what rings; ring_s: the time in which it falls to 1/e.
-        noise: lower and upper edge of the band that rushes; rush_s: the time in which it falls to 1/e.
-        mix: 0 all ring .. 1 all rush.
-        level: peak at velocity 127; pan: -1 left .. 1 right, as the audience sees the kit.
+        partials_hz: what rings.
+        ring_s: the time in which the partials fall to 1/e.
+        noise_hz: lower and upper edge of the band of noise.
+        noise_s: the time in which the noise falls to 1/e.
+        mix: 0 all partials .. 1 all noise.
+        level: peak at velocity 127, 0..1.
+        pan: -1 left .. 1 right, as the audience sees the kit.
         sweep: how many times higher the partials start; they fall within 30 ms.
     """
 
-    partials: tuple[float, ...]
+    partials_hz: tuple[float, ...]
     ring_s: float
-    noise: tuple[float, float]
-    rush_s: float
+    noise_hz: tuple[float, float]
+    noise_s: float
     mix: float
     level: float
     pan: float = 0.0
@@ -65,7 +59,9 @@ class Drum:
 
     @property
     def length_s(self) -> float:
-        return min(6.0 * max(self.ring_s if self.mix < 1 else 0.0, self.rush_s if self.mix > 0 else 0.0), 2.4)
+        ring_s = self.ring_s if self.mix < 1 else 0.0
+        noise_s = self.noise_s if self.mix > 0 else 0.0
+        return min(6.0 * max(ring_s, noise_s), 2.4)
 
 
 def _tom(hz: float, pan: float) -> Drum:
@@ -80,8 +76,8 @@ def _bell(hz: float, pan: float, ring_s: float, level: float = 0.25) -> Drum:
     return Drum((hz, 1.504 * hz, 2.74 * hz), ring_s, (2000, 9000), 0.006, 0.15, level, pan)
 
 
-def _shaker(rush_s: float, pan: float, low: float = 4500) -> Drum:
-    return Drum((), 0.0, (low, 13000), rush_s, 1.0, 0.16, pan)
+def _shaker(noise_s: float, pan: float, low_hz: float = 4500) -> Drum:
+    return Drum((), 0.0, (low_hz, 13000), noise_s, 1.0, 0.16, pan)
 
 
 _METAL = (3150.0, 4270.0, 5330.0, 6410.0, 7590.0, 8830.0, 10370.0, 12110.0)  # no two in a simple ratio
@@ -139,10 +135,17 @@ HATS, OPEN_HAT = (42, 44, 46), 46
 
 @dataclass(frozen=True)
 class Timbre:
-    """A pitched sound: `harmonics` of a saw or, if not `is_saw`, a triangle; `dull_s` and `bright_s` in which
-    its low and its high ones fall to 1/e; `level` at velocity 127."""
+    """A pitched sound.
 
-    harmonics: int
+    Attributes:
+        num_harmonics: of a saw or a triangle.
+        is_saw: a saw, else a triangle.
+        dull_s: the time in which its low harmonics fall to 1/e.
+        bright_s: that of its high ones.
+        level: peak at velocity 127, 0..1.
+    """
+
+    num_harmonics: int
     is_saw: bool
     dull_s: float
     bright_s: float
@@ -156,12 +159,11 @@ DULL_HARMONICS, ATTACK_S, RELEASE_S, CHOKE_S, LONGEST_NOTE_S = 3, 0.003, 0.04, 0
 TABLE = 4096
 
 
-def render(parts: Iterable[Playable], grid: Grid, *, rate: int = RATE_HZ) -> tuple[np.ndarray, int]:
-    """Return the sound of the parts together, (n, 2) float32 in -1..1, and its rate: the song and `TAIL_S` to
-    fade in.
+def render(parts: Iterable[Part], grid: Grid, *, rate: int = RATE_HZ) -> tuple[np.ndarray, int]:
+    """Return the sound of the parts together, (n, 2) float32 in -1..1, and its rate in Hz.
 
-    Parts that are no drums play a bass where their program is one, else a plain soft tone. Without notes it
-    is silent.
+    It lasts as long as the song, and `TAIL_S` to fade out. Parts that are no drums play a bass where their
+    program is one, else a plain soft tone. Without notes it is silent.
 
     Raises:
         BasedrumError: longer than `MAX_S`, or more than `MAX_NOTES` notes.
@@ -177,13 +179,15 @@ def render(parts: Iterable[Playable], grid: Grid, *, rate: int = RATE_HZ) -> tup
     return mix.T, rate
 
 
-def num_samples(parts: Sequence[Playable], grid: Grid, rate: int) -> int:
+def num_samples(parts: Sequence[Part], grid: Grid, rate: int) -> int:
     """Return how long the sound of the parts is: to the end of the song, or its last note, and the tail.
-    Raises as `render`."""
+
+    Raises:
+        BasedrumError: as `render`.
+    """
     num_notes = sum(len(part.notes) for part in parts)
-    last_tick = max(
-        [grid.end_tick, *(int(part.notes.start_ticks.max()) for part in parts if len(part.notes))]
-    )
+    last_starts = [int(part.notes.start_ticks.max()) for part in parts if len(part.notes)]
+    last_tick = max([grid.end_tick, *last_starts])
     length_s = float(grid.seconds_at(np.asarray([last_tick]))[0])
     length = f"{length_s / 60:.0f} minutes, at most {MAX_S // 60}" if length_s > MAX_S else ""
     if length or num_notes > MAX_NOTES:
@@ -216,11 +220,10 @@ def _add_drums(mix: np.ndarray, notes: Notes, grid: Grid, rate: int) -> None:
     """Add the hits; an open hat is silenced by the next hit of the hat."""
     starts = samples_at(notes.start_ticks, grid, rate)
     hat_starts = np.unique(starts[np.isin(notes.pitches, HATS)])
-    for number, (start, pitch, velocity) in enumerate(
-        zip(starts.tolist(), notes.pitches.tolist(), notes.velocities.tolist(), strict=True)
-    ):
+    hits = zip(starts.tolist(), notes.pitches.tolist(), notes.velocities.tolist(), strict=True)
+    for number, (start, pitch, velocity) in enumerate(hits):
         drum = DRUMS.get(pitch, SHAKER)
-        sound = _strike(drum, min(STRENGTHS, 1 + velocity * STRENGTHS // 128), number % TAKES, rate)
+        sound = _strike(drum, min(STRENGTHS, 1 + velocity * STRENGTHS // 128), number % VARIANTS, rate)
         if pitch == OPEN_HAT:
             later = np.searchsorted(hat_starts, start, side="right")
             if later < len(hat_starts):
@@ -235,9 +238,10 @@ def _add_tones(mix: np.ndarray, notes: Notes, grid: Grid, rate: int, timbre: Tim
     for pitch in np.unique(notes.pitches).tolist():
         same = np.flatnonzero(notes.pitches == pitch)
         dull, bright = _tone(timbre, pitch, int(lengths[same].max()), rate)
-        for start, length, velocity in zip(
+        rows = zip(
             starts[same].tolist(), lengths[same].tolist(), notes.velocities[same].tolist(), strict=True
-        ):
+        )
+        for start, length, velocity in rows:
             sound = dull[:length] + (velocity / 127) * bright[:length]
             _add(mix, _faded(sound, RELEASE_S, rate), start, timbre.level * _gain(velocity), 0.0)
 
@@ -247,7 +251,7 @@ def _gain(velocity: int) -> float:
 
 
 def _add(mix: np.ndarray, sound: np.ndarray, start: int, gain: float, pan: float) -> None:
-    angle = (1 + pan) * math.pi / 4  # as much power wherever it stands
+    angle = (1 + pan) * math.pi / 4  # the same power for every pan
     sound = sound[: mix.shape[1] - start]
     mix[0, start : start + len(sound)] += sound * np.float32(gain * math.cos(angle) * math.sqrt(2))
     mix[1, start : start + len(sound)] += sound * np.float32(gain * math.sin(angle) * math.sqrt(2))
@@ -263,40 +267,35 @@ def _faded(sound: np.ndarray, fade_s: float, rate: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=512)
-def _strike(drum: Drum, strength: int, take: int, rate: int) -> np.ndarray:
-    """Return one hit (n,) float32 at full level; the weaker, the duller, but of the same energy: the gain
-    makes it quiet."""
-    reference = _raw_strike(drum, STRENGTHS, take, rate)
+def _strike(drum: Drum, strength: int, variant: int, rate: int) -> np.ndarray:
+    """Return one hit (n,) float32 of strength 1..STRENGTHS; a weak one is duller but of the same energy.
+
+    The gain makes it quiet.
+    """
+    reference = _raw_strike(drum, STRENGTHS, variant, rate)
     reference *= drum.level / np.abs(reference).max()
     if strength == STRENGTHS:
         return reference
-    sound = _raw_strike(drum, strength, take, rate)
+    sound = _raw_strike(drum, strength, variant, rate)
     return sound * np.float32(np.sqrt(np.square(reference).sum() / np.square(sound).sum()))
 
 
-def _raw_strike(drum: Drum, strength: int, take: int, rate: int) -> np.ndarray:
+def _raw_strike(drum: Drum, strength: int, variant: int, rate: int) -> np.ndarray:
+    """Return one hit (n,) float32 at no particular level."""
     force = strength / STRENGTHS
     t = np.arange(int(drum.length_s * rate)) / rate
     sound = np.zeros(len(t))
-    audible = [hz for hz in drum.partials if hz < 0.45 * rate]
-    phase = (
-        2 * np.pi * (t + (drum.sweep - 1) * 0.012 * (1 - np.exp(-t / 0.012)))
-    )  # hertz times this is the swept phase
+    audible = [hz for hz in drum.partials_hz if hz < 0.45 * rate]
+    phase = 2 * np.pi * (t + (drum.sweep - 1) * 0.012 * (1 - np.exp(-t / 0.012)))  # of a partial of 1 Hz
     for number, hz in enumerate(audible):
-        sound += np.sin(hz * phase + (number if drum.sweep == 1.0 else 0)) * np.exp(
-            -t / drum.ring_s * (1 + 0.15 * number)
-        )
+        start = number if drum.sweep == 1.0 else 0
+        sound += np.sin(hz * phase + start) * np.exp(-t / drum.ring_s * (1 + 0.15 * number))
     sound *= (1 - drum.mix) / max(1, len(audible))
     if drum.mix > 0:
-        low, high = drum.noise
-        rush = _noise(
-            len(t),
-            low,
-            high * (0.55 + 0.45 * force),
-            np.random.default_rng([take, int(low), int(high)]),
-            rate,
-        )
-        sound += drum.mix * (0.7 + 0.3 * force) * rush * np.exp(-t / drum.rush_s)
+        low_hz, high_hz = drum.noise_hz
+        rng = np.random.default_rng([variant, int(low_hz), int(high_hz)])
+        noise = _noise(len(t), low_hz, high_hz * (0.55 + 0.45 * force), rng, rate)
+        sound += drum.mix * (0.7 + 0.3 * force) * noise * np.exp(-t / drum.noise_s)
     sound[: int(0.0005 * rate)] *= np.linspace(0, 1, int(0.0005 * rate))
     return _faded(sound.astype(np.float32), 0.2 * drum.length_s, rate)
 
@@ -312,11 +311,11 @@ def _noise(length: int, low_hz: float, high_hz: float, rng: np.random.Generator,
 
 
 def _tone(timbre: Timbre, pitch: int, length: int, rate: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the low and the high harmonics of a note (length,) float32 each, as they fall."""
+    """Return the low and the high harmonics of a note, (length,) float32 each, falling as the timbre says."""
     hz = 440.0 * 2 ** ((pitch - 69) / 12)
     t = np.arange(length, dtype=np.float32) / np.float32(rate)
     place = np.rint(np.arange(length) * (hz * TABLE / rate)).astype(np.int64) % TABLE
-    most = max(1, min(timbre.harmonics, int(0.45 * rate / hz)))
+    most = max(1, min(timbre.num_harmonics, int(0.45 * rate / hz)))
     attack = np.minimum(t / np.float32(ATTACK_S), 1)
     dull = _cycle(timbre.is_saw, 1, min(most, DULL_HARMONICS))[place] * np.exp(-t / timbre.dull_s) * attack
     bright = _cycle(timbre.is_saw, DULL_HARMONICS + 1, most)[place] * np.exp(-t / timbre.bright_s) * attack
@@ -327,23 +326,27 @@ def _tone(timbre: Timbre, pitch: int, length: int, rate: int) -> tuple[np.ndarra
 def _cycle(is_saw: bool, first: int, last: int) -> np.ndarray:
     """Return one cycle (TABLE,) float32 of the harmonics first to last of a saw or a triangle."""
     angle = 2 * np.pi * np.arange(TABLE) / TABLE
-    strengths = {k: 1 / k if is_saw else (k % 2) * (-1) ** (k // 2) / k**2 for k in range(first, last + 1)}
-    return sum((a * np.sin(k * angle) for k, a in strengths.items()), np.zeros(TABLE)).astype(np.float32)
+    cycle = np.zeros(TABLE)
+    for k in range(first, last + 1):
+        amplitude = 1 / k if is_saw else (k % 2) * (-1) ** (k // 2) / k**2
+        cycle += amplitude * np.sin(k * angle)
+    return cycle.astype(np.float32)
 
 
 def _master(mix: np.ndarray, rate: int) -> None:
-    """Turn a mix that is far too loud down, bend what is left above the knee, and end in silence; all in
-    place."""
-    peak = max(
-        (float(np.abs(mix[:, i : i + CHUNK]).max()) for i in range(0, mix.shape[1], CHUNK)), default=0.0
-    )
+    """Turn down a mix that is far too loud, bend what is left above the knee, and end in silence; in place.
+
+    It goes piece by piece: all at once would take as much memory again.
+    """
+    peak = 0.0
+    for start in range(0, mix.shape[1], CHUNK):
+        peak = max(peak, float(np.abs(mix[:, start : start + CHUNK]).max()))
     scale = np.float32(min(1.0, MOST / max(peak, 1e-9)))
     for start in range(0, mix.shape[1], CHUNK):
         piece = mix[:, start : start + CHUNK]
         piece *= scale
-        loud = np.abs(piece) > KNEE
-        piece[loud] = np.sign(piece[loud]) * (
-            KNEE + (1 - KNEE) * np.tanh((np.abs(piece[loud]) - KNEE) / (1 - KNEE))
-        )
+        is_loud = np.abs(piece) > KNEE
+        excess = (np.abs(piece[is_loud]) - KNEE) / (1 - KNEE)
+        piece[is_loud] = np.sign(piece[is_loud]) * (KNEE + (1 - KNEE) * np.tanh(excess))
     end = min(mix.shape[1], int(0.2 * rate))
     mix[:, -end:] *= np.linspace(1, 0, end, dtype=np.float32)

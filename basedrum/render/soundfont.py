@@ -1,5 +1,4 @@
-"""Sound through FluidSynth and a soundfont, for those who have both; what `sound` does with instruments of
-its own.
+"""Sound through FluidSynth and a soundfont, for those who have both; `sound` needs neither.
 
 Conventions: as in `sound`. FluidSynth starts notes on blocks of 64 samples (1.5 ms), and its own version
 decides the bytes.
@@ -16,7 +15,8 @@ import numpy as np
 
 from basedrum.errors import BasedrumError, printable
 from basedrum.music.grid import Grid
-from basedrum.render.sound import CHUNK, RATE_HZ, Playable, num_samples, samples_at
+from basedrum.music.song import Part
+from basedrum.render.sound import CHUNK, RATE_HZ, num_samples, samples_at
 
 DRUM_CHANNEL, DRUM_BANK = 9, 128
 PITCHED_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
@@ -24,7 +24,7 @@ GAIN = 0.4
 
 
 def render_soundfont(
-    parts: Iterable[Playable], grid: Grid, soundfont: str | os.PathLike, *, rate: int = RATE_HZ
+    parts: Iterable[Part], grid: Grid, soundfont: str | os.PathLike, *, rate: int = RATE_HZ
 ) -> tuple[np.ndarray, int]:
     """Return the sound of the parts together, (n, 2) float32 in -1..1, and its rate, played by the
     instruments of `soundfont`.
@@ -46,10 +46,11 @@ def render_soundfont(
             )
         events = []
         for number, part in enumerate(parts):
-            channel = DRUM_CHANNEL if part.is_drum else PITCHED_CHANNELS[number % len(PITCHED_CHANNELS)]
-            synth.program_select(
-                channel, font, DRUM_BANK if part.is_drum else 0, 0 if part.is_drum else part.program
-            )
+            if part.is_drum:
+                channel, bank, program = DRUM_CHANNEL, DRUM_BANK, 0
+            else:
+                channel, bank, program = PITCHED_CHANNELS[number % len(PITCHED_CHANNELS)], 0, part.program
+            synth.program_select(channel, font, bank, program)
             events += _events(part, channel, grid, rate)
         at = 0
         for time, is_on, channel, pitch, velocity in sorted(events):
@@ -69,31 +70,24 @@ def _fluidsynth() -> ModuleType:
         import fluidsynth
     except ImportError as error:  # also where the library itself is missing
         raise BasedrumError(
-            f"soundfont: FluidSynth is not here ({printable(error, 80)}), install it and basedrum[fluidsynth], or leave it out"
+            f"soundfont: FluidSynth is not here ({printable(error, 80)}), "
+            "install it and basedrum[fluidsynth], or leave it out"
         ) from error
     return fluidsynth
 
 
-def _events(part: Playable, channel: int, grid: Grid, rate: int) -> list[tuple[int, bool, int, int, int]]:
+def _events(part: Part, channel: int, grid: Grid, rate: int) -> list[tuple[int, bool, int, int, int]]:
     """Return (sample, whether it starts, channel, pitch, velocity) of each start and end; of two at a time
     ends sort first."""
-    starts, ends = (
-        samples_at(part.notes.start_ticks, grid, rate),
-        samples_at(part.notes.end_ticks, grid, rate),
-    )
-    ends = np.maximum(ends, starts + 1)
-    rows = zip(
-        starts.tolist(),
-        ends.tolist(),
-        part.notes.pitches.tolist(),
-        part.notes.velocities.tolist(),
-        strict=True,
-    )
-    return [
-        event
-        for start, end, pitch, velocity in rows
-        for event in ((start, True, channel, pitch, velocity), (end, False, channel, pitch, 0))
-    ]
+    notes = part.notes
+    starts = samples_at(notes.start_ticks, grid, rate)
+    ends = np.maximum(samples_at(notes.end_ticks, grid, rate), starts + 1)
+    columns = (starts, ends, notes.pitches, notes.velocities)
+    events = []
+    for start, end, pitch, velocity in zip(*(column.tolist() for column in columns), strict=True):
+        events.append((start, True, channel, pitch, velocity))
+        events.append((end, False, channel, pitch, 0))
+    return events
 
 
 def _play(synth, out: np.ndarray, start: int, end: int) -> int:
