@@ -1,4 +1,4 @@
-"""Writing files so that nothing is ever half written, and locks for folders that one process at a time may use.
+"""Writing files so that none is ever half written, and locks for folders that one process at a time may use.
 
 Every file of the project is written here: under a temporary name in the target folder, synced, renamed.
 """

@@ -18,9 +18,9 @@ def test_the_table_is_sound():
 
 @pytest.mark.parametrize(
     ("pitch", "voice"),
-    [(35, "kick"), (36, "kick"), (38, "snare"), (40, "snare"), (37, "side stick"), (42, "closed hat"), (44, "pedal hat"),
-     (46, "open hat"), (41, "low tom"), (45, "mid tom"), (50, "high tom"), (49, "crash"), (57, "crash"), (51, "ride"),
-     (53, "ride"), (54, "percussion"), (64, "percussion")],
+    [(35, "kick"), (36, "kick"), (38, "snare"), (40, "snare"), (37, "side stick"), (42, "closed hat"),
+     (44, "pedal hat"), (46, "open hat"), (41, "low tom"), (45, "mid tom"), (50, "high tom"), (49, "crash"),
+     (57, "crash"), (51, "ride"), (53, "ride"), (54, "percussion"), (64, "percussion")],
 )  # fmt: skip
 def test_general_midi_pitches_fall_on_their_voice(pitch, voice):
     assert kit.VOICES[kit.VOICE_OF_PITCH[pitch]] == voice

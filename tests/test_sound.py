@@ -20,7 +20,8 @@ from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
 from basedrum.music.song import Part
 from basedrum.render import sound
-from basedrum.render.sound import DRUMS, MAX_NOTES, TAIL_S, render, to_wav
+from basedrum.render.instruments import DRUMS
+from basedrum.render.sound import MAX_NOTES, TAIL_S, render, to_wav
 from basedrum.render.soundfont import render_soundfont
 
 TPQ = 480

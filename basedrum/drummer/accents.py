@@ -1,4 +1,4 @@
-"""The bass's dynamics, as a drummer follows them: quiet where it is quiet, kick and crash louder on its accents.
+"""The bass's dynamics as a drummer follows them: quiet where it is quiet, kick and crash on its accents.
 
 Conventions: (T,) arrays over the steps of the song's grid, whole measures of 16; velocities 1..127, 0 where
 no note starts, as in `BassRoll.velocities`.
@@ -14,7 +14,7 @@ from basedrum.music.kit import CRASH, KICK, NUM_VOICES
 LEAST_DEVIATION = 4.0  # standard deviation of the bass's velocities below which it has no dynamics
 FEWEST_NOTES = 8
 CURVE_LEAN, ACCENT_LEAN = 0.8, 0.5
-"""Exponents of the bass's relative loudness, after what songs with dynamics in both parts do (`lab/NOTES.md`)."""
+"""Exponents of the bass's relative loudness, measured in songs (`lab/NOTES.md`)."""
 LEAST, MOST = 0.5, 1.5
 ACCENTED = (KICK, CRASH)
 

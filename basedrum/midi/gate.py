@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import stat
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from basedrum.errors import MidiError, printable
@@ -145,14 +146,18 @@ def _unwrap(data: bytes) -> bytes:
     raise MidiError("is a RIFF file without MIDI data, give a Standard MIDI File (.mid)")
 
 
+def _count_program_changes(track: Sequence[events.Event]) -> int:
+    return sum(message[0] >> 4 == 0xC for _, message in track)
+
+
 def _check_events(data: bytes) -> None:
-    """Refuse what would take symusic or us gigabytes: each program of a channel becomes a part of 5 KB in
-    symusic."""
+    """Raise MidiError for what would take gigabytes: symusic makes a part of 5 KB of each program of a
+    channel."""
     if len(data) <= 3 * MAX_PROGRAM_CHANGES:  # with its delta time each takes three bytes
         return
     if len(data.translate(None, _ALL_BUT_PROGRAM_CHANGES)) > MAX_PROGRAM_CHANGES:
         tracks = events.read_events(data).tracks
-        if sum(message[0] >> 4 == 0xC for track in tracks for _, message in track) > MAX_PROGRAM_CHANGES:
+        if sum(map(_count_program_changes, tracks)) > MAX_PROGRAM_CHANGES:
             raise MidiError(
                 f"has more than {MAX_PROGRAM_CHANGES} program changes, give a MIDI file of one song"
             )

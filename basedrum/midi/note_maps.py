@@ -3,15 +3,15 @@ differ from it.
 
 Conventions: a map is twelve notes 0..127 in the order of `music.kit.VOICES`; None stands for General MIDI's.
 Inside basedrum drums are on General MIDI's pitches; `to_note_map` takes notes out to a plug-in's,
-`from_note_map` back. A user's own map is a TOML or JSON file of voice = note, `"closed hat" = 42` or `closed_hat = 42`; voices it does not name stay on
-General MIDI's note.
+`from_note_map` back. A user's own map is a TOML or JSON file of voice = note, `"closed hat" = 42` or
+`closed_hat = 42`; voices it does not name stay on General MIDI's note.
 
 Source: the makers' layouts as published in the tables `AD2`, `EZD3`, `SD3` and `SSD5 to MuseScore.xml` of
 github.com/nyoro-wrl/MIDI-Drum-Remapper; for Addictive Drums 2 they agree with XLN Audio's "Addictive Drums 2
 Keymap" of 2021-06-02. Compared with the independent `drums/*.txt` of github.com/insomnimus/drum-mapper: the
 same notes, but for the rides of SD3 and SSD5 (there the shank, here the tip) and the percussion of SD3 and
-SSD5, which it leaves out. SD3's standard kits hold none: that voice goes to the tip of the tight hat. None was
-tried in the plug-ins themselves.
+SSD5, which it leaves out. SD3's standard kits hold none: that voice goes to the tip of the tight hat. None of
+them was tried in the plug-in itself.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def read_note_map(name_or_path: str | os.PathLike) -> NoteMap:
         near = difflib.get_close_matches(name.lower(), NOTE_MAPS, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise ConfigError(
-            f"kit {printable(name)}: unknown, {hint}use one of {', '.join(NOTE_MAPS)}, or a .toml or .json file"
+            f"kit {printable(name)}: unknown, {hint}use one of {', '.join(NOTE_MAPS)}, "
+            "or a .toml or .json file"
         )
     try:
         data = path.read_bytes()

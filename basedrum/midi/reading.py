@@ -81,9 +81,7 @@ def parse_score(data: bytes) -> tuple[ScoreTick, bytes, tuple[str, ...]]:
         except Exception:
             logger.debug("symusic refuses the file, mending it first", exc_info=True)
     file = events.read_events(data)
-    if (
-        file.complaints
-    ):  # a packet in a damaged track is noise, over which the readers of our file would stumble
+    if file.complaints:  # a packet in a damaged track is noise, over which other readers would stumble
         file = _without(file, 0xF7)
     mended = events.to_bytes(file)
     try:
@@ -100,7 +98,9 @@ def _symusic_score(data: bytes) -> ScoreTick:
 
 def _without(file: events.EventFile, *statuses: int) -> events.EventFile:
     """Return the file without the events that begin with these status bytes."""
-    tracks = [tuple(event for event in track if event[1][0] not in statuses) for track in file.tracks]
+    tracks = []
+    for track in file.tracks:
+        tracks.append(tuple(event for event in track if event[1][0] not in statuses))
     return replace(file, tracks=tuple(tracks))
 
 
@@ -146,7 +146,7 @@ def _may_hold_escapes(data: bytes) -> bool:
 
 
 def is_parsed_alone(data: bytes) -> bool:
-    """Say whether symusic alone can read bytes: the bare speed that `basedrum prepare` is measured against."""
+    """Say whether symusic alone can read bytes: the bare speed to measure `basedrum prepare` against."""
     try:
         _symusic_score(data)
     except Exception:

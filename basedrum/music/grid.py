@@ -138,12 +138,12 @@ class Grid:
 
     @cached_property
     def pace(self) -> np.ndarray:
-        """(M,) beats of the grid in a quarter of the file: 1, but in compound time (see `laid_grid.LaidGrid`)."""
+        """(M,) beats of the grid in a quarter of the file: 1, but in compound time (see `LaidGrid`)."""
         return np.ones(self.num_measures)
 
     @cached_property
     def is_ternary(self) -> np.ndarray:
-        """(M,) bool: whether the beats are divided in three (see `laid_grid.LaidGrid`)."""
+        """(M,) bool, whether the beats are divided in three (see `laid_grid.LaidGrid`)."""
         return np.zeros(self.num_measures, bool)
 
     @property

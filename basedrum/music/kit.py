@@ -52,16 +52,21 @@ for _voice, (_, _pitches, _share) in enumerate(KIT):
 
 
 def fold(pitched: np.ndarray, lowest_pitch: int = 24) -> np.ndarray:
-    """Return (..., 12) the largest value among the pitches of each voice; `pitched` is (..., P) from
-    `lowest_pitch` up."""
-    top = lowest_pitch + pitched.shape[-1]
-    rows = [[p - lowest_pitch for p in pitches if lowest_pitch <= p < top] for _, pitches, _ in KIT]
-    return np.stack([pitched[..., row].max(axis=-1) for row in rows], axis=-1)
+    """Return (..., 12) the largest value among the pitches of each voice.
+
+    Args:
+        pitched: (..., P) over the pitches from `lowest_pitch` up.
+    """
+    voices = []
+    for _, pitches, _ in KIT:
+        rows = np.asarray(pitches) - lowest_pitch
+        is_inside = (rows >= 0) & (rows < pitched.shape[-1])
+        voices.append(pitched[..., rows[is_inside]].max(axis=-1))
+    return np.stack(voices, axis=-1)
 
 
 def unfold(voices: np.ndarray, num_pitches: int = 72, lowest_pitch: int = 24) -> np.ndarray:
-    """Return (..., P) with each voice on the pitch it is written with; the inverse of `fold` on what a kit
-    can say."""
+    """Return (..., P) with each voice (..., 12) on the pitch it is written with; `fold` undoes it."""
     pitched = np.zeros((*voices.shape[:-1], num_pitches), dtype=voices.dtype)
-    pitched[..., [p - lowest_pitch for p in WRITTEN_PITCHES]] = voices
+    pitched[..., np.asarray(WRITTEN_PITCHES) - lowest_pitch] = voices
     return pitched

@@ -93,7 +93,7 @@ def lay_song(bass: Notes, others: Notes, grid: Grid, ratio: float | None = None)
 def lay_out(
     grid: Grid, swing: Swing | None = None, partner: Swing | None = None, dotted: Metres | None = None
 ) -> Grid:
-    """Return `grid` with its compound bars and its swung beats laid on steps; `grid` itself where it has none.
+    """Return `grid` with its compound bars and its swung beats laid on steps, or `grid` itself without any.
 
     Args:
         swing: where the off-beats fall; None is straight.

@@ -1,11 +1,11 @@
 """Any metre on measures of 4/4: from which steps of a bar a drummer of 4/4 songs gets its bass, and on which
 its drums are played.
 
-Nearly all bars that drummers are learned from are in 4/4. A waltz cut off a bar of 4/4 would have its backbeat
-on two and a second kick on three; played the first, second and *fourth* beat of a whole 4/4 bar, the drums go
-one, two, three as they should. So short bars are played as some beats of a 4/4 measure, or two of them as one;
-long ones as several measures. How much it helps each metre is in `lab/NOTES.md`; for 7/8, 7/4 and 5/8 nothing
-tried was better than bars of 4/4 cut short.
+Nearly all bars that drummers are learned from are in 4/4. A waltz cut off a bar of 4/4 would have its
+backbeat on two and a second kick on three; played the first, second and *fourth* beat of a whole 4/4 bar, the
+drums go one, two, three as they should. So short bars are played as some beats of a 4/4 measure, or two of
+them as one; long ones as several measures. How much it helps each metre is in `lab/NOTES.md`; for 7/8, 7/4
+and 5/8 nothing tried was better than bars of 4/4 cut short.
 
 Conventions: a cell is measure * 16 + step on the song's grid; -1 is no cell. N counts the measures of 4/4, M
 those of the grid.

@@ -1,6 +1,6 @@
 """A song as data: its bars and its parts, whatever door it came through (`midi`, later `audio`).
 
-Conventions: ticks as in `grid`; programs are those of General MIDI, 0..127; pitches and velocities are MIDI's.
+Conventions: ticks as in `grid`; programs are General MIDI's, 0..127; pitches and velocities are MIDI's.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ WINDOW_MEASURES = 8  # to either side: what counts for whether a measure swings
 SHORTEST_SECTION_MEASURES = 4
 ENOUGH_OFF_BEATS = 4
 
-# What an onset says by its position in the beat: straight off-beat, swung off-beat, one as late as a sixteenth,
-# the first sixteenth, the first third, a swung last sixteenth; and the bounds of each.
+# What an onset says by its position in the beat, and the bounds of each: a straight off-beat, a swung one, one
+# as late as a sixteenth, a first sixteenth, a first third, a swung last sixteenth.
 _HALF, _SWUNG, _LATE, _EARLY, _THIRD, _LAST = range(6)
 _BOUNDS = ((0.46, 0.54), (0.54, 0.73), (0.73, 0.79), (0.21, 0.27), (0.27, 0.38), (0.79, 0.88))
 _LATEST_SWUNG_SIXTEENTH = 0.76  # as a fraction of the half beat
@@ -139,12 +139,12 @@ def estimate_swing(bass: Notes, others: Notes, grid: Grid, dotted: Metres | None
 
 
 def may_swing(straight: Grid, pace: np.ndarray) -> np.ndarray:
-    """Return (M,) bool: simple measures of whole beats; `straight` and `pace` as in `without_dotted_beats`."""
+    """Return (M,) bool: simple measures of whole beats; arguments as from `without_dotted_beats`."""
     return (pace == 1) & (straight.measure_steps % STEPS_PER_BEAT == 0)
 
 
 def _middle(positions: np.ndarray, latest: float) -> float:
-    """Return the median of the swung off-beats among positions, up to `latest`; straight where there are none."""
+    """Return the median of the swung off-beats among positions, up to `latest`; .5 where there are none."""
     swung = positions[(positions > _BOUNDS[_SWUNG][0]) & (positions < latest)]
     return float(np.median(swung)) if len(swung) else STRAIGHT
 

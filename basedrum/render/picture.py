@@ -313,7 +313,7 @@ def _pitch_range(bass: BassRoll) -> list[int]:
 
 
 def _sounding(velocities: np.ndarray) -> list[int]:
-    """Return the voices to show, from the top down: those that sound, and always kick, snare and closed hat."""
+    """Return the voices to show, from the top down: those that sound, and kick, snare and closed hat."""
     always = {kit.KICK, kit.SNARE, kit.CLOSED_HAT}
     return [v for v in DRUM_ORDER if v in always or velocities[:, v].any()]
 
