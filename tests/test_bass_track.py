@@ -154,6 +154,8 @@ def test_monophony_of_a_line_of_chords_and_of_slight_overlaps():
     assert monophony(line()) == 1.0
     assert monophony(chords()) == pytest.approx(1 / 3, abs=0.02), "of each chord one note starts alone"
     assert monophony(line(every=120, length=130)) == 1.0, "legato"
+    assert monophony(line(every=120, length=160)) == 1.0, "an overlap of a quarter of the note"
+    assert monophony(line(every=120, length=164)) == 0.0, "of more than a quarter"
     assert monophony(line(every=120, length=400)) == 0.0
 
 

@@ -20,7 +20,7 @@ from basedrum.midi.writing import DRUM_TRACK_NAME, drums_alone, song_with_drums,
 from basedrum.music.grid import Grid
 from basedrum.music.notation import groove
 from basedrum.music.notes import Notes
-from basedrum.music.song import Part, drum_notes
+from basedrum.music.song import Part, Song, drum_notes
 
 RICH = (
     b"\x00\xff\x03\x04Bass\x00\xff\x02\x04(c)?\x00\xff\x59\x02\xfe\x01\x00\xff\x21\x01\x02\x00\xff\x7f\x03\x7d\x01\x02"
@@ -214,3 +214,21 @@ def test_a_gap_left_by_removed_drums_may_be_longer_than_one_delta_time():
     assert np.array_equal(
         parse_song(song_with_drums(song, BEAT)).tracks[0].notes.start_ticks, song.tracks[0].notes.start_ticks
     )
+
+
+def test_a_song_that_has_no_file_is_written_from_its_parts():
+    """As one from another door, or made by a program."""
+    read = parse_song(
+        build_midi([Part("Bass", 33, False, BEAT), Part("Kit", 0, True, BEAT)], Grid(480, 3840))
+    )
+    song = Song("made", read.grid, read.tracks)
+    again = parse_song(song_with_drums(song, BEAT))
+    assert [(t.name, t.is_drum) for t in again.tracks] == [("Bass", False), ("Drums (basedrum)", True)]
+    assert columns(again.tracks[0].notes) == columns(BEAT) == columns(drum_notes(again))
+
+
+def test_a_text_goes_with_the_drums():
+    song = parse_song(build_midi([Part("Bass", 33, False, BEAT)], Grid(480, 3840)))
+    for data in (song_with_drums(song, BEAT, text="seed 7"), drums_alone(BEAT, song.grid, "seed 7")):
+        assert [e for track in read_events(data).tracks for _, e in track].count(b"\xff\x01\x06seed 7") == 1
+    assert b"\xff\x01" not in song_with_drums(song, BEAT) + drums_alone(BEAT, song.grid)

@@ -51,6 +51,13 @@ def test_every_pitch_of_a_voice_goes_to_the_voice_s_note():
     assert from_note_map(notes([36, 99, 77]), read_note_map("ad2")).pitches.tolist() == [36, 49]
 
 
+def test_a_note_that_voices_share_is_read_as_the_first_of_them():
+    shared = list(GM)
+    shared[kit.CRASH] = shared[kit.RIDE] = shared[kit.PERCUSSION] = 100
+    assert to_note_map(notes([49, 51, 54]), tuple(shared)).pitches.tolist() == [100, 100, 100]
+    assert from_note_map(notes([100, 36]), tuple(shared)).pitches.tolist() == [49, 36]
+
+
 @pytest.mark.parametrize(
     "name, text",
     [

@@ -16,12 +16,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from basedrum.midi.building import DRUM_CHANNEL, build_midi, microseconds, note_events, rows, separate
+from basedrum.midi.building import DRUM_CHANNEL, microseconds, note_events, rows, separate
 from basedrum.midi.events import END_OF_TRACK, Event, meta, to_bytes
 from basedrum.midi.midi_song import song_events
 from basedrum.music.grid import DEFAULT_QPM, Grid
 from basedrum.music.notes import Notes
-from basedrum.music.song import Part, Song
+from basedrum.music.song import Song
 
 DRUM_TRACK_NAME = "Drums (basedrum)"
 # Of the drums that are replaced: note off, note on, pressure of a note, program.
@@ -57,7 +57,7 @@ def within(notes: Notes, grid: Grid) -> Notes:
 def drums_alone(drums: Notes, grid: Grid, text: str = "") -> bytes:
     """Return a MIDI file of the drums alone, with the resolution, tempo map and metre of `grid`.
 
-    pretty_midi writes it, or `build_midi` where the song is too long for pretty_midi.
+    pretty_midi writes it, or `song_with_drums` where the song is too long for pretty_midi.
     """
     import pretty_midi
 
@@ -65,7 +65,7 @@ def drums_alone(drums: Notes, grid: Grid, text: str = "") -> bytes:
     tempos = {0: DEFAULT_QPM, **dict(grid.tempos)}
     last = max(math.ceil(grid.last_tick), *tempos) + 1
     if last >= pretty_midi.pretty_midi.MAX_TICK:  # it keeps an array of seconds for every tick
-        return build_midi([Part(DRUM_TRACK_NAME, 0, True, drums)], grid)
+        return song_with_drums(Song("", grid, ()), drums, text=text)
     # The constructor takes one tempo only. What it writes are the whole microseconds of a quarter, cut off:
     # half of one more keeps rounding from losing one, and the ticks stay exact, since seconds go there and
     # back by the same scale.
