@@ -16,6 +16,7 @@ from basedrum.music.grid import Grid
 from basedrum.music.kit import CLOSED_HAT, CRASH, HIGH_TOM, KICK, KIT, LOW_TOM, PERCUSSION, SNARE
 from basedrum.music.notation import groove
 from basedrum.music.notes import Notes
+from basedrum.music.rolls import BassRoll
 from basedrum.music.song import Part
 from basedrum.weights import load_feel, shipped
 
@@ -246,7 +247,7 @@ def test_accents_are_read_from_the_bass_where_its_notes_start():
     start = np.asarray([0, 0, 1920 + 120, 3 * 1920])
     notes = Notes(start, start + 100, np.full(4, 40), np.asarray([70, 90, 100, 110]))
     song = parse_song(build_midi([Part("Bass", 33, False, notes)], grid))
-    accents = bass_accents(song.tracks[-1].notes, song.grid)
+    accents = bass_accents(BassRoll.from_notes(song.tracks[-1].notes, song.grid))
     assert accents.shape == (64,) and {int(i): int(accents[i]) for i in np.flatnonzero(accents)} == {
         0: 90,
         17: 100,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from basedrum.music.grid import STEPS_PER_MEASURE, Grid
+from basedrum.music.grid import STEPS_PER_MEASURE
 from basedrum.music.kit import CRASH, KICK, NUM_VOICES
-from basedrum.music.notes import Notes
+from basedrum.music.rolls import BassRoll
 
 SAYS_NOTHING = 4.0  # standard deviation of the bass's velocities below which it has no dynamics
 FEWEST_NOTES = 8
@@ -23,12 +23,9 @@ LEAST, MOST = 0.5, 1.5
 ACCENTED = (KICK, CRASH)
 
 
-def bass_accents(notes: Notes, grid: Grid) -> np.ndarray:
-    """Return (T,) float: the velocity of the loudest bass note that starts at each step of `grid`, 0 where
-    none does."""
-    accents = np.zeros(grid.num_measures * STEPS_PER_MEASURE)
-    np.maximum.at(accents, grid.cells_at(notes.start_ticks), notes.velocities)
-    return accents
+def bass_accents(bass: BassRoll) -> np.ndarray:
+    """Return (T,) float: the velocity of the loudest bass note that starts at each step, 0 where none does."""
+    return np.asarray(bass.velocities, np.float64)
 
 
 def lean(accents: np.ndarray) -> np.ndarray:

@@ -1,19 +1,18 @@
-"""A whole song from a drummer that knows phrases of four measures: where it plays, what it hears, how phrases
-join.
+"""A whole song from a drummer that knows phrases of four measures: where it plays, what bass it is given,
+how phrases join.
 
-The song is cut into phrases of four measures from the first measure with sound; each phrase is played knowing
-the drums of the phrase before it. The last phrase, where fewer than four measures are left, is a window over
-the song's last four
+The song is cut into phrases of four measures from the first measure with sound; each phrase is played
+knowing the drums of the phrase before it. The last phrase, where fewer than four measures are left, is a
+window over the song's last four
 measures of which only the new ones are kept: it is filled by looking back at real music, never padded with
-    silence.
+silence.
 
-Where the drummer plays: in every measure in which any pitched part sounds. Where the whole band rests, it
-rests.
-What it hears: the bass of the measure. Where the bass rests it goes on hearing the last four measures the
-bass played, round and round in step; before the bass has come in (an intro) the first four it will play. So
-an intro, a break of the bass or an outro gets the groove of its neighbourhood, and a note that rings on
-counts as playing. With a lookahead of one phrase, a phrase is answered from the bass of the phrase before it,
-and the very first phrase, which has none before it, from its own.
+Where the drummer plays: in every measure in which any pitched part sounds; a note that rings on counts.
+Where the whole band rests, it rests. What bass it is given: that of the measure. Where the bass rests it is
+given the last four measures the bass played, round and round in step; before the bass has come in (an
+intro) the first four it will play. So an intro, a break of the bass or an outro gets the groove of its
+neighbourhood. With a lookahead of one phrase, a phrase is played to the bass of the phrase before it, and
+the very first phrase, which has none before it, to its own.
 
 Conventions: hits are (num_measures * 16, 12) bool over the voices of the kit; a phrase is (64, 12).
 """
@@ -30,8 +29,8 @@ from basedrum.drummer.form import phrase_starts
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_BEAT, STEPS_PER_MEASURE, STEPS_PER_PHRASE, Grid
 from basedrum.music.kit import CLOSED_HAT, NUM_VOICES
 from basedrum.music.metre import common_time
-from basedrum.music.notes import Notes
 from basedrum.music.rolls import BassRoll, active_steps
+from basedrum.music.sounding import Sounding
 
 
 class PhrasePlayer(Protocol):
@@ -55,9 +54,8 @@ def play_song(
     state: PhrasePlayer,
     bass: BassRoll,
     grid: Grid,
-    sounding: np.ndarray,
+    sounding: Sounding,
     lookahead: int = 0,
-    start_tick: int | None = None,
     starts: Sequence[int] | None = None,
 ) -> np.ndarray:
     """Return the drums of a whole song as hits (M * 16, 12) bool, none on an inactive step nor at or after
@@ -65,22 +63,22 @@ def play_song(
 
     Args:
         bass: the whole song's bass, M * 16 steps.
-        sounding: (M,) bool, whether any pitched part sounds in the measure (see `sounding_measures`).
-        lookahead: 0 answers a phrase from its own bass, 1 from the bass of the phrase before.
-        start_tick: where the band begins. If that is a pickup, no hit comes before it and phrases begin with
-            the next bar.
-        starts: measures of 4/4 (see `common_time`) at which phrases begin; None: where the bass says so (see
-            `form`).
+        sounding: where the band plays. If it begins with a pickup, no hit comes before it and phrases begin
+            with the next bar.
+        lookahead: 0 plays a phrase to its own bass, 1 to the bass of the phrase before.
+        starts: measures of 4/4 (see `common_time`) at which phrases begin; None: where the bass says so
+            (see `form`).
+
+    Raises:
+        ValueError: bass, grid and sounding are of different lengths.
     """
     num_measures = grid.num_measures
-    if bass.num_steps != num_measures * STEPS_PER_MEASURE or len(sounding) != num_measures:
-        raise ValueError(
-            f"bass of {bass.num_steps} steps and {len(sounding)} measures do not fit {num_measures} measures"
-        )
-    sounding = np.asarray(sounding, bool)
-    first_bar = first_full_bar(grid, start_tick)
+    if bass.num_steps != num_measures * STEPS_PER_MEASURE or len(sounding.measures) != num_measures:
+        lengths = f"bass of {bass.num_steps} steps and {len(sounding.measures)} measures"
+        raise ValueError(f"{lengths} do not fit a grid of {num_measures} measures")
+    first_bar = first_full_bar(grid, sounding.start_tick)
     bars = common_time(grid, first_bar)
-    is_played = bars.sounding(sounding)
+    is_played = bars.sounding(sounding.measures)
     first = int(np.searchsorted(grid.bars[bars.measures], first_bar))
     cells = np.stack([bars.gather(bass.onset), bars.gather(bass.sustain)])
     if starts is None:
@@ -105,12 +103,12 @@ def play_song(
         state.remember(phrase, previous)
         hits[new] = previous.reshape(MEASURES_PER_PHRASE, STEPS_PER_MEASURE, NUM_VOICES)[-num_new:]
     hits = bars.scatter(hits, num_measures).reshape(num_measures, STEPS_PER_MEASURE, NUM_VOICES)
-    hits &= sounding[:, None, None]
+    hits &= sounding.measures[:, None, None]
     hits = in_threes(hits, bass.hits.reshape(num_measures, -1), grid)
     step_ticks = grid.tick_at(np.arange(num_measures)[:, None], np.arange(STEPS_PER_MEASURE))
     is_open = step_ticks < grid.end_tick
-    if first_bar:
-        is_open &= step_ticks > start_tick - grid.ticks_per_step
+    if first_bar and sounding.start_tick is not None:
+        is_open &= step_ticks > sounding.start_tick - grid.ticks_per_step
     return (hits & is_open[..., None]).reshape(-1, NUM_VOICES)
 
 
@@ -204,24 +202,10 @@ def heard_measures(bass_plays: np.ndarray) -> np.ndarray:
     playing = np.flatnonzero(bass_plays)
     if not len(playing):
         return source
-    before = np.searchsorted(
-        playing, source, side="right"
-    )  # how many playing measures came before or are this one
+    before = np.searchsorted(playing, source, side="right")  # playing measures up to and with this one
     for measure in np.flatnonzero(~bass_plays):
         known = playing[: before[measure]][-MEASURES_PER_PHRASE:]
         came_in = known[-1] + 1 if len(known) else playing[0]
         known = known if len(known) else playing[:MEASURES_PER_PHRASE]
         source[measure] = known[(measure - came_in) % len(known)]
     return source
-
-
-def sounding_measures(parts: list[Notes], grid: Grid) -> np.ndarray:
-    """Return (M,) bool: the measures in which any note of the parts sounds for half a step or more, or
-    starts."""
-    notes = Notes.join(parts)
-    first, _, _ = grid.locate(notes.start_ticks)
-    until = np.searchsorted(grid.measure_ticks, notes.end_ticks - grid.ticks_per_step / 2, side="left") - 1
-    edges = np.zeros(grid.num_measures + 1, np.int64)
-    np.add.at(edges, first, 1)
-    np.add.at(edges, np.maximum(first, until) + 1, -1)
-    return np.cumsum(edges)[:-1] > 0

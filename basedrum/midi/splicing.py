@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from basedrum.midi.building import DRUM_CHANNEL, rows, separate
-from basedrum.midi.events import END_OF_TRACK, Event, read_events, to_bytes
+from basedrum.midi.events import END_OF_TRACK, Event, meta, read_events, to_bytes
+from basedrum.midi.reading import MidiSong
 from basedrum.midi.writing import within
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
-from basedrum.music.song import Song
 
 NOTE_ON, NOTE_OFF = 0x90 | DRUM_CHANNEL, 0x80 | DRUM_CHANNEL
 
@@ -44,11 +44,14 @@ def is_in_bars(ticks: np.ndarray, grid: Grid, first: int, last: int) -> np.ndarr
     return (bars >= first) & (bars <= last)
 
 
-def song_with_new_bars(song: Song, drums: Notes, first: int, last: int, grid: Grid | None = None) -> bytes:
-    """Return the song with the notes of `drums` that belong to bars `first` to `last` instead of its own
-    drums there.
+def song_with_new_bars(
+    song: MidiSong, drums: Notes, bars: tuple[int, int], grid: Grid | None = None, text: str = ""
+) -> bytes:
+    """Return the song with the notes of `drums` that belong to `bars` (first and last, from 0) instead of its
+    own drums there.
 
-    `grid`: the song's with its swing, whose steps say what belongs to which bar; None: `song.grid`.
+    `grid`: the song's with its swing, whose steps say what belongs to which bar; None: `song.grid`. `text`
+    becomes a text event of the drums' track.
     """
     grid = grid or song.grid
     file = read_events(song.source)
@@ -56,7 +59,7 @@ def song_with_new_bars(song: Song, drums: Notes, first: int, last: int, grid: Gr
     hits = [_hits(track) for track in tracks]
     home = max(range(len(tracks)), key=lambda i: len(hits[i]))
     for i, found in enumerate(hits):
-        inside = is_in_bars(np.asarray([hit.tick for hit in found], float), grid, first, last)
+        inside = is_in_bars(np.asarray([hit.tick for hit in found], float), grid, *bars)
         gone = {
             at
             for hit, is_gone in zip(found, inside.tolist(), strict=True)
@@ -66,8 +69,9 @@ def song_with_new_bars(song: Song, drums: Notes, first: int, last: int, grid: Gr
         if i == home:
             kept = [hit for hit, is_gone in zip(found, inside.tolist(), strict=True) if not is_gone]
             fresh = separate(within(drums, song.grid))
-            fresh = fresh[is_in_bars(fresh.start_ticks, grid, first, last)]
+            fresh = fresh[is_in_bars(fresh.start_ticks, grid, *bars)]
             tracks[i] = _merged(tracks[i], gone, kept, fresh)
+            tracks[i][:0] = [(0, meta(0x01, text.encode()))] if text else []
         else:
             tracks[i] = [event for at, event in enumerate(tracks[i]) if at not in gone]
     return to_bytes(replace(file, tracks=tuple(map(tuple, tracks))))

@@ -18,9 +18,10 @@ import numpy as np
 
 from basedrum.midi.building import DRUM_CHANNEL, build_midi, microseconds, note_events, rows, separate
 from basedrum.midi.events import END_OF_TRACK, Event, meta, read_events, to_bytes
+from basedrum.midi.reading import MidiSong
 from basedrum.music.grid import DEFAULT_QPM, Grid
 from basedrum.music.notes import Notes
-from basedrum.music.song import Part, Song
+from basedrum.music.song import Part
 
 DRUM_TRACK_NAME = "Drums (basedrum)"
 _REPLACED = {
@@ -28,8 +29,8 @@ _REPLACED = {
 }  # note off, note on, poly pressure, program
 
 
-def song_with_drums(song: Song, drums: Notes, keep_drums: bool = False) -> bytes:
-    """Return the song as a format 1 MIDI file with `drums` in a new last track.
+def song_with_drums(song: MidiSong, drums: Notes, keep_drums: bool = False, text: str = "") -> bytes:
+    """Return the song as a format 1 MIDI file with `drums` in a new last track, `text` as a text event in it.
 
     Every other event stays as it was, in order; of channel 10 the notes, their pressure and the kit (program)
     are left out unless `keep_drums`. Resolution, tempo map and time signatures are the song's own.
@@ -38,7 +39,9 @@ def song_with_drums(song: Song, drums: Notes, keep_drums: bool = False) -> bytes
     tracks = file.tracks
     if not keep_drums:
         tracks = tuple(tuple(event for event in track if event[1][0] not in _REPLACED) for track in tracks)
-    own: list[Event] = [(0, meta(0x03, DRUM_TRACK_NAME.encode())), (0, bytes((0xC0 | DRUM_CHANNEL, 0)))]
+    own: list[Event] = [(0, meta(0x03, DRUM_TRACK_NAME.encode()))]
+    own += [(0, meta(0x01, text.encode()))] if text else []
+    own.append((0, bytes((0xC0 | DRUM_CHANNEL, 0))))
     own += note_events(within(drums, song.grid), DRUM_CHANNEL)
     own.append((max(own[-1][0], song.grid.end_tick), END_OF_TRACK))
     return to_bytes(replace(file, format=1, tracks=(*tracks, tuple(own))))
@@ -51,9 +54,9 @@ def within(notes: Notes, grid: Grid) -> Notes:
     return replace(inside, end_ticks=np.minimum(inside.end_ticks, last))
 
 
-def drums_alone(drums: Notes, grid: Grid) -> bytes:
+def drums_alone(drums: Notes, grid: Grid, text: str = "") -> bytes:
     """Return a MIDI file of the drums alone, written by pretty_midi, with the resolution, tempo map and metre
-    of `grid`."""
+    of `grid`, and `text` as a text event."""
     import pretty_midi
 
     drums = separate(within(drums, grid))
@@ -85,6 +88,7 @@ def drums_alone(drums: Notes, grid: Grid) -> bytes:
                 pretty_midi.Note(velocity, pitch, midi.tick_to_time(start), midi.tick_to_time(end))
             )
         midi.instruments.append(kit)
+        midi.text_events += [pretty_midi.Text(text, 0.0)] if text else []
         buffer = io.BytesIO()
         midi.write(buffer)
     return buffer.getvalue()

@@ -46,8 +46,11 @@ class BassRoll:
 
     onset: np.ndarray
     sustain: np.ndarray
+    velocities: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        if self.velocities is None:
+            object.__setattr__(self, "velocities", np.zeros(len(self.onset), np.uint8))
         object.__setattr__(self, "onset", _checked(self.onset, bool, "BassRoll.onset"))
         object.__setattr__(self, "sustain", _checked(self.sustain, bool, "BassRoll.sustain") | self.onset)
         if self.onset.shape != self.sustain.shape:
@@ -109,7 +112,9 @@ class BassRoll:
             np.add.at(edges, (start, rows), 1)
             np.add.at(edges, (np.minimum(end, num_steps), rows), -1)
         sustain = np.cumsum(edges, axis=0)[:-1] > 0
-        return cls(onset, sustain & active_steps(grid.measure_steps)[:, None])
+        velocities = np.zeros(num_steps, np.uint8)
+        np.maximum.at(velocities, grid.cells_at(notes.start_ticks), notes.velocities.astype(np.uint8))
+        return cls(onset, sustain & active_steps(grid.measure_steps)[:, None], velocities)
 
     def to_notes(self, grid: Grid, velocity: int = DEFAULT_VELOCITY) -> Notes:
         """Return the roll as notes on `grid`; a note ends at the next onset of its pitch or where its sustain
