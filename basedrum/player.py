@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from basedrum.errors import MidiError, printable
-from basedrum.play_options import PlayOptions, to_docstring
+from basedrum.play_options import PlayOptions, check_style, to_docstring
 from basedrum.played import PlayedSong
 from basedrum.threads import one_thread
 
@@ -85,6 +85,7 @@ class Drummer:
         from basedrum.music.swing import lay_song
 
         options = replace(options or PlayOptions(), **changes)
+        check_style(options.style, self.styles)
         kit_map = read_kit(options.kit)
         if isinstance(song, str | os.PathLike):
             song = read_song(song)

@@ -9,7 +9,7 @@ from basedrum.drummer.sampling import load_phrase_model
 from basedrum.drummer.seed import seed_of
 from basedrum.errors import ConfigError
 from basedrum.music.grid import Grid
-from basedrum.music.kit import KICK, SNARE
+from basedrum.music.kit import KICK
 from basedrum.music.rolls import BassRoll, DrumRoll
 from basedrum.music.sounding import Sounding
 from basedrum.play_options import PlayOptions
@@ -59,7 +59,8 @@ def test_only_the_bars_asked_for_are_played_again():
 def test_humanize_is_about_loudness_and_time_alone():
     flat, human = played(PlayOptions(humanize=0)).drums, played(PlayOptions(humanize=1)).drums
     assert np.array_equal(flat.hits, human.hits) and not flat.offsets.any() and human.offsets.any()
-    assert flat.velocities.std() < human.velocities.std()
+    snare = [roll.velocities[:, 38 - 24] for roll in (flat, human)]
+    assert snare[0][snare[0] > 0].std() < snare[1][snare[1] > 0].std()
 
 
 def test_it_leans_on_the_dynamics_of_the_bass():
@@ -68,13 +69,6 @@ def test_it_leans_on_the_dynamics_of_the_bass():
     roll = perform(FakeModel(), bass(velocity=rising), grid, everywhere, PlayOptions(seed=1)).drums
     loud = roll.velocities.reshape(BARS, 16, 72)[:, :, [36 - 24, 38 - 24]]
     assert loud[-1].max() > loud[0].max() + 15
-
-
-def test_no_fills_and_more_fills():
-    snares = {
-        fills: played(PlayOptions(seed=3, fills=fills)).drums.to_kit()[:, SNARE].sum() for fills in (0.0, 1.0)
-    }
-    assert snares[0.0] < snares[1.0]
 
 
 def test_lengths_that_do_not_fit():
@@ -88,7 +82,7 @@ def test_a_style_the_drummer_does_not_know():
 
 
 @pytest.mark.parametrize(
-    "change", [{"temperature": 0.0}, {"density": 6.0}, {"fills": 2.0}, {"style": "jazz"}]
+    "change", [{"temperature": 0.0}, {"density": 6.0}, {"fills": 2.0}, {"style": "latin"}]
 )
 def test_the_drummer_that_ships_takes_every_option(change):
     model = load_phrase_model()
