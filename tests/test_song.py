@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 
 from basedrum.drummer.form import phrase_starts
-from basedrum.drummer.song import (
-    first_full_bar,
-    heard_measures,
-    in_threes,
-    phrase_windows,
-    play_song,
-)
+from basedrum.drummer.layout import bass_sources, first_full_bar, phrase_windows
+from basedrum.drummer.song import in_threes, play_song
 from basedrum.music.grid import Grid
 from basedrum.music.kit import CLOSED_HAT, KICK, SNARE
 from basedrum.music.notes import Notes
@@ -119,7 +114,7 @@ def test_the_drummer_rests_where_the_whole_band_rests_and_comes_back():
 def test_where_only_the_bass_rests_the_last_four_bars_it_played_go_on_in_step():
     plays = np.zeros(14, bool)
     plays[[2, 3, 4, 5, 6, 12, 13]] = True
-    assert heard_measures(plays).tolist() == [4, 5, 2, 3, 4, 5, 6, 3, 4, 5, 6, 3, 12, 13]
+    assert bass_sources(plays).tolist() == [4, 5, 2, 3, 4, 5, 6, 3, 4, 5, 6, 3, 12, 13]
 
 
 def test_an_intro_hears_the_bass_to_come():
@@ -130,7 +125,7 @@ def test_an_intro_hears_the_bass_to_come():
 
 
 def test_a_bass_that_never_plays_is_answered_all_the_same():
-    assert heard_measures(np.zeros(5, bool)).tolist() == [0, 1, 2, 3, 4]
+    assert bass_sources(np.zeros(5, bool)).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_lookahead_answers_the_phrase_before_and_the_first_its_own():

@@ -17,16 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from basedrum.drummer.song import (
-    Listening,
-    PhrasePlayer,
-    first_full_bar,
-    phrase_plan,
-    phrase_windows,
-    play_song,
-)
+from basedrum.drummer.layout import SongLayout
+from basedrum.drummer.song import PhrasePlayer, play_song
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE, Grid
-from basedrum.music.metre import common_time
 from basedrum.music.rolls import BassRoll
 from basedrum.music.sounding import Sounding
 
@@ -52,43 +45,45 @@ def redo_song(
 
     state, bass, grid, sounding, lookahead: as for `play_song`.
     """
-    first_bar = first_full_bar(grid, sounding.start_tick)
-    bars = common_time(grid, first_bar)
+    layout = SongLayout(bass, grid, sounding)
+    bars = layout.bars
     measure = np.arange(grid.num_measures)
     is_new = (kept.first <= measure) & (measure <= kept.last)
     in_span = bars.sounding(is_new)
-    is_played = bars.sounding(sounding.measures)
-    where = np.flatnonzero(is_played)
-    if not len(where) or not in_span.any():
+    if not layout.is_played.any() or not in_span.any():
         return kept.hits
-    cells = np.stack([bars.gather(bass.onset), bars.gather(bass.sustain)])
-    first_measure = int(np.searchsorted(grid.bars[bars.measures], first_bar))
-    plan = phrase_plan(cells[0], is_played, first_measure)
-    start, stop = _span_to_play(in_span, plan, where)
+    start, stop = _span_to_play(in_span, layout)
     begin = int(np.flatnonzero(in_span)[0])
+    plan = layout.starts
     before = sum(start_of <= begin for start_of in plan) - 1
-    if (
-        before > 0
-    ):  # what is drawn for a song's first phrase lasts through the song: it is played, and not kept
+    if before > 0:  # what is drawn for a song's first phrase lasts through the song: played, and not kept
         opens = np.isin(measure, _measures(bars.played[plan[0] : plan[0] + MEASURES_PER_PHRASE]))
         opening = Begun(state, None, 0, remembers=False)
         play_song(opening, bass, grid, sounding & opens, lookahead, plan[:1])
-    listens, drums = Listening(cells, bars.steps), bars.gather(kept.hits)
-    window_before = None
-    for window, _ in phrase_windows(is_played, first_measure, plan):
-        if first_measure <= window[-1] < begin and is_played[window].any():
-            source = window if lookahead == 0 or window_before is None else window_before
-            state.remember(listens.phrase(source, window), drums[window].reshape(STEPS_PER_PHRASE, -1))
-        window_before = window
+    drums = bars.gather(kept.hits)
+    _remember_before(state, layout, drums, begin, lookahead)
     begun = Begun(state, _before(drums, begin), max(0, before))
     asked = np.isin(measure, _measures(bars.played[start:stop]))
     new = play_song(begun, bass, grid, sounding & asked, lookahead, plan if begin in plan else ())
     return np.where(np.repeat(is_new, STEPS_PER_MEASURE)[:, None], new, kept.hits)
 
 
-def _span_to_play(in_span: np.ndarray, plan: list[int], where: np.ndarray) -> tuple[int, int]:
-    """Return the first measure to be played and the one after the last: `in_span` (N,) bool in whole
-    phrases, inside of the measures `where` that sound."""
+def _remember_before(
+    state: PhrasePlayer, layout: SongLayout, drums: np.ndarray, begin: int, lookahead: int
+) -> None:
+    """Let the drummer remember the kept drums (N, 16, 12) of the phrases that end before measure `begin`."""
+    window_before = None
+    for window, _ in layout.windows():
+        if layout.first <= window[-1] < begin and layout.is_played[window].any():
+            source = window if lookahead == 0 or window_before is None else window_before
+            state.remember(layout.bass(source, window), drums[window].reshape(STEPS_PER_PHRASE, -1))
+        window_before = window
+
+
+def _span_to_play(in_span: np.ndarray, layout: SongLayout) -> tuple[int, int]:
+    """Return the first measure to be played and the one after the last: `in_span` (N,) bool in whole phrases,
+    inside of the measures that sound."""
+    plan, where = layout.starts, np.flatnonzero(layout.is_played)
     begin, end = np.flatnonzero(in_span)[[0, -1]].tolist()
     stop = begin + -(-(end + 1 - begin) // MEASURES_PER_PHRASE) * MEASURES_PER_PHRASE
     if begin in plan:

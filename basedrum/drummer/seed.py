@@ -17,8 +17,8 @@ from basedrum.music.grid import STEPS_PER_MEASURE
 from basedrum.music.rolls import BassRoll
 
 NUM_MEASURES = 8
-"""The rhythm of so many measures makes the seed. Of 231 held-out songs 39 then share one with another song, most
-of them in plain eighths; with four measures 53, with sixteen 31 (lab/NOTES.md)."""
+"""The rhythm of so many measures makes the seed. Of 231 held-out songs 39 then share one with another song,
+most of them in plain eighths; with four measures 53, with sixteen 31 (lab/NOTES.md)."""
 NUM_SEEDS = 100_000
 
 
