@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from basedrum.errors import BasedrumError, ConfigError, DataError, printable
-from basedrum.player import MAX_SEED, Drummer, PlayedSong
+from basedrum.play_options import MAX_SEED, OutputOptions, PlayOptions, to_docstring
+from basedrum.player import Drummer, PlayedSong
 
 if TYPE_CHECKING:
     from basedrum.corpus.collect import PrepareReport
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from basedrum.evaluation.report import Report
     from basedrum.training.config import Config
 
-MAX_CANDIDATES = 64
-MAX_PNG_BARS = 32
 PRACTICE_SONGS = 300
 
 
@@ -41,68 +40,42 @@ def generate(
     output: str | os.PathLike | None = None,
     *,
     model: str | os.PathLike = "default",
-    seed: int = 0,
-    candidates: int = 1,
-    drums_only: bool = False,
-    keep_drums: bool = False,
-    png: bool = False,
-    png_bars: int = 8,
-    picture: bool = False,
-    wav: bool = False,
-    soundfont: str | os.PathLike | None = None,
+    play: PlayOptions | None = None,
+    write: OutputOptions | None = None,
     on_written: Callable[[Written], None] = lambda written: None,
-    **playing,
+    **changes: Any,
 ) -> tuple[list[Written], list[BasedrumError]]:
     """Write drums for each MIDI file of `inputs`; return what was written, and why the others were not.
 
     Args:
         output: a .mid file, or a folder (made if it is missing) for `NAME.drums.mid` of each input. Without
             it the file goes beside the input. An input is never overwritten.
-        candidates: how many answers to write, with seeds seed, seed + 1, ...: `NAME.1.mid`, `NAME.2.mid` ...,
-            the best first where the drummer can tell (`PlayedSong.score`), else in the order of their seeds.
-        drums_only: write the drums alone, without the song; keep_drums: keep the drums the song already has.
-        png: draw `png_bars` bars of each answer (1 to 32), as NAME.png; `picture` is its old name.
-        wav: let each answer be heard, bass and drums, as NAME.wav; soundfont: the same with the instruments
-            of this file.
-        playing: the other options of `Drummer.play`.
+        play: how to play; write: what to write; None: the defaults.
+        changes: single options of either, by name:
 
     Raises:
-        ConfigError: an option out of its range. CheckpointError: the model cannot be used. BasedrumError:
+        ConfigError: an option out of its range. WeightsError: the model cannot be used. BasedrumError:
             outputs that cannot be: one that is an input, two that are one, a name without .mid. Nothing was
-                written then.
+            written then.
     """
-    if not 1 <= candidates <= MAX_CANDIDATES:
-        raise ConfigError(
-            f"candidates {candidates}: out of range, give a whole number from 1 to {MAX_CANDIDATES}"
-        )
-    if not 1 <= png_bars <= MAX_PNG_BARS:
-        raise ConfigError(f"png bars {png_bars}: out of range, give a whole number from 1 to {MAX_PNG_BARS}")
-    if keep_drums and playing.get("bars") is not None:
+    of_playing = {field.name for field in fields(PlayOptions)}
+    play = replace(play or PlayOptions(), **{k: v for k, v in changes.items() if k in of_playing})
+    write = replace(write or OutputOptions(), **{k: v for k, v in changes.items() if k not in of_playing})
+    if write.keep_drums and play.bars is not None:
         raise ConfigError("bars: keeps the drums of all other bars, do not ask to keep drums as well")
-    if drums_only and keep_drums:
-        raise ConfigError("drums only: leaves the song's own drums out, do not ask to keep them as well")
-    if not 0 <= seed <= MAX_SEED - candidates:
-        raise ConfigError(f"seed {seed}: out of range, give a whole number from 0 to 2^63 - {candidates + 1}")
+    if play.seed is not None and play.seed > MAX_SEED - write.candidates:
+        highest = f"2^63 - {write.candidates + 1}"
+        raise ConfigError(f"seed {play.seed}: out of range, give a whole number from 0 to {highest}")
     sources = [Path(path) for path in inputs]
-    targets = output_paths(sources, output, candidates)
+    targets = output_paths(sources, output, write.candidates)
     drummer = Drummer(model)
-    written, failures = [], []
+    written: list[Written] = []
+    failures: list[BasedrumError] = []
     for source, paths in zip(sources, targets, strict=True):
         try:
-            song, answers = source, []  # read once, played once per candidate
-            for number in range(candidates):
-                answers.append(drummer.play(song, seed=seed + number, **playing))
-                song = answers[-1].song
-            if all(played.score is not None for played in answers):
-                answers.sort(key=lambda played: -played.score)
-            for path, played in zip(paths, answers, strict=True):
-                _make_folder(path.parent)
-                played.write(path, drums_only=drums_only, keep_drums=keep_drums)
-                if png or picture:
-                    played.picture(path.with_suffix(".png"), num_bars=png_bars)
-                if wav or soundfont is not None:
-                    sound = path.with_suffix(".wav")
-                    played.wav(sound, drums_only=drums_only, keep_drums=keep_drums, soundfont=soundfont)
+            candidates = play_candidates(drummer, source, play, write.candidates)
+            for path, played in zip(paths, candidates, strict=True):
+                _write_song(path, played, write)
                 written.append(Written(source, path, played))
                 on_written(written[-1])
         except ConfigError:
@@ -110,6 +83,44 @@ def generate(
         except BasedrumError as error:
             failures.append(error)
     return written, failures
+
+
+generate.__doc__ = (generate.__doc__ or "").replace(
+    "by name:\n", f"by name:\n{to_docstring(PlayOptions)}\n{to_docstring(OutputOptions)}\n"
+)
+
+
+def play_candidates(
+    drummer: Drummer, source: str | os.PathLike, options: PlayOptions, count: int
+) -> list[PlayedSong]:
+    """Return `count` sets of drums to one song, with the seed and those that follow it.
+
+    The best by the drummer's re-ranker (`PlayedSong.score`) comes first; without a re-ranker they stay in the
+    order of their seeds.
+    """
+    played = [drummer.play(source, options)]
+    for number in range(1, count):  # read once, played once per candidate
+        seed = played[0].seed + number
+        played.append(drummer.play(played[0].song, replace(options, seed=seed)))
+    if count > 1:
+        scores = {song.seed: song.score for song in played}
+        if None not in scores.values():
+            played.sort(key=lambda song: -(scores[song.seed] or 0.0))
+    return played
+
+
+def _write_song(path: Path, played: PlayedSong, write: OutputOptions) -> None:
+    _make_folder(path.parent)
+    played.write(path, drums_only=write.drums_only, keep_drums=write.keep_drums)
+    if write.png:
+        played.picture(path.with_suffix(".png"), num_bars=write.png_bars)
+    if write.wav or write.soundfont is not None:
+        played.wav(
+            path.with_suffix(".wav"),
+            drums_only=write.drums_only,
+            keep_drums=write.keep_drums,
+            soundfont=write.soundfont,
+        )
 
 
 def styles(model: str | os.PathLike = "default") -> tuple[str, ...]:

@@ -12,9 +12,14 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from basedrum.errors import BasedrumError, printable
-from basedrum.options import build_parser
+from basedrum.options import build_parser, options_of
+from basedrum.play_options import OutputOptions, PlayOptions
+
+if TYPE_CHECKING:
+    from basedrum.app import Written
 
 DONE, BUG, AT_FAULT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
@@ -104,25 +109,9 @@ def _generate(options: argparse.Namespace) -> int:
         options.inputs,
         options.output,
         model=options.model,
-        seed=options.seed,
-        candidates=options.candidates,
-        drums_only=options.drums_only,
-        keep_drums=options.keep_drums,
-        png=options.png,
-        png_bars=options.png_bars,
-        wav=options.wav,
-        soundfont=options.soundfont,
-        bass_track=options.bass_track,
-        temperature=options.temperature,
-        density=options.density,
-        style=options.style,
-        fills=options.fills,
-        humanize=options.humanize,
-        bars=options.bars,
-        rests=options.rests,
-        swing=options.swing,
-        kit=options.kit,
-        on_written=_tell,
+        play=options_of(PlayOptions, options),
+        write=options_of(OutputOptions, options),
+        on_written=_tell if len(options.inputs) > 1 else _tell_all,
     )
     for failure in failures:
         _complain(str(failure), AT_FAULT)
@@ -131,18 +120,33 @@ def _generate(options: argparse.Namespace) -> int:
     return AT_FAULT if failures else DONE
 
 
-def _tell(written) -> None:
-    """Say what was found in a song and where its drums are."""
-    bass, played = written.played.bass, written.played
+def _tell(written: Written) -> None:
+    """Say what was found in a song, where its drums are."""
+    played = written.played
+    bass = played.bass
     name = f' "{printable(bass.name.strip(), 60)}"' if bass.name.strip() else ""
-    how = f"seed {played.seed}" if played.score is None else f"seed {played.seed}, score {played.score:.2f}"
-    if played.bars is not None:
-        how = f"bars {played.bars[0] + 1} to {played.bars[1] + 1}, {how}"
+    found = [
+        f"bass: track {bass.index + 1}{name}, {_count(len(bass.notes), 'note')}",
+        _count(played.num_bars, "bar"),
+    ]
     swing = str(getattr(played.grid, "swing", None) or "")
-    say(
-        f"{printable(written.source.name)}: bass: track {bass.index + 1}{name}, {len(bass.notes)} notes; "
-        f"{played.num_bars} bars; {f'swing: {swing}; ' if swing else ''}drums ({how}) written to {printable(written.path)}"
-    )
+    found += [f"swing: {swing}"] if swing else []
+    bars = "" if played.bars is None else f"bars {played.bars[0] + 1} to {played.bars[1] + 1}, "
+    how = f"drums ({bars}seed {played.seed}) written to {printable(written.path)}"
+    say(f"{printable(written.source.name)}: {'; '.join([*found, how])}")
+
+
+def _tell_all(written: Written) -> None:
+    """Say what `_tell` says, and how to keep the drummer."""
+    _tell(written)
+    performance = written.played.performance
+    if performance.seed_was_drawn:
+        seed = performance.seed
+        say(f"seed {seed}: give --seed {seed} to keep this drummer while you edit the bass")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _styles(options: argparse.Namespace) -> int:
@@ -185,9 +189,8 @@ def _train(options: argparse.Namespace) -> int:
         on_start=_tell_config,
     )
     if os.environ.get("RANK", "0") == "0":  # under torchrun one process speaks
-        say(
-            f"drummer written to {printable(weights)}, play it with: basedrum generate IN.mid --model {printable(weights)}"
-        )
+        where = printable(weights)
+        say(f"drummer written to {where}, play it with: basedrum generate IN.mid --model {where}")
     return DONE
 
 

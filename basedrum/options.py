@@ -1,12 +1,26 @@
-"""The options of each verb: names, units, ranges, defaults. Only argparse here."""
+"""The arguments of each verb on the command line; those of a playing are derived from `play_options`."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 from basedrum import __version__
 from basedrum.errors import printable
+from basedrum.play_options import (
+    Flag,
+    Kind,
+    Number,
+    Option,
+    OutputOptions,
+    PlayOptions,
+    described,
+    flag_of,
+)
+
+Options = TypeVar("Options", PlayOptions, OutputOptions)
 
 USAGE_STATUS = 2
 
@@ -34,30 +48,43 @@ def _verb(verbs, name: str, summary: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _number(kind: type, low: float, high: float, above: bool = False) -> Callable[[str], float]:
-    """Return an argparse type: a number of `kind` from `low` (or only above it) to `high`."""
+def _value(kind: Kind) -> Callable[[str], Any]:
+    """Return an argparse type: what `kind` makes of the text."""
 
-    def parse(text: str) -> float:
+    def parse(text: str) -> Any:
         try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not ((low < value if above else low <= value) and value <= high):
-            what = "a whole number" if kind is int else "a number"
-            span = f"above {low:g} and at most {high:g}" if above else f"from {low:g} to {high:g}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not {what} {span}")
-        return value
+            return kind.parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
 
     return parse
 
 
-def _swing(text: str) -> float | None:
-    if text in ("auto", "straight"):
-        return None if text == "auto" else 1.0
-    try:
-        return _number(float, 1, 3)(text)
-    except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not auto, straight or a ratio from 1 to 3") from None
+def _number(kind: type, low: float, high: float, above: bool = False) -> Callable[[str], Any]:
+    """Return an argparse type: a number of `kind` from `low` (or only above it) to `high`."""
+    return _value(Number(kind, low, high, above))
+
+
+def _add_options(parser: argparse.ArgumentParser, kind: type) -> None:
+    """Add an argument for every option of `kind` (`PlayOptions`, `OutputOptions`)."""
+    for field in dataclasses.fields(kind):
+        about: Option = field.metadata["option"]
+        text = described(field).replace("%", "%%")
+        if isinstance(about.kind, Flag):
+            parser.add_argument(flag_of(field.name), action="store_true", help=text)
+            continue
+        parser.add_argument(
+            flag_of(field.name),
+            type=_value(about.kind),
+            default=field.default,
+            metavar=about.metavar,
+            help=text,
+        )
+
+
+def options_of(kind: type[Options], parsed: argparse.Namespace) -> Options:
+    """Return the options of `kind` that a command line gave."""
+    return kind(**{field.name: getattr(parsed, field.name) for field in dataclasses.fields(kind)})
 
 
 def _generate_options(verbs) -> None:
@@ -69,127 +96,24 @@ def _generate_options(verbs) -> None:
         "-o",
         "--output",
         metavar="OUT",
-        help="a .mid file, or a folder for IN.drums.mid of each input (default: IN.drums.mid beside the input)",
+        help="a .mid file, or a folder for IN.drums.mid of each input (default: IN.drums.mid beside the "
+        "input)",
     )
     parser.add_argument(
-        "--seed",
-        type=_number(int, 0, 2**63 - 1),
-        default=0,
-        metavar="N",
-        help="same seed, same drums (default: 0)",
-    )
-    parser.add_argument(
-        "--candidates",
-        type=_number(int, 1, 64),
-        default=1,
-        metavar="N",
-        help="write N answers with the next N seeds, OUT.1.mid, the one its ranker finds most real, to OUT.N.mid (1 to 64, "
-        "default: 1)",
-    )
-    parser.add_argument(
-        "--model", default="default", metavar="NAME|PATH", help="a drummer that ships, or a checkpoint file"
+        "--model", default="default", metavar="NAME|PATH", help="a drummer that ships, or a file of weights"
     )
     parser.add_argument(
         "--lookahead",
         action="store_const",
         dest="model",
         const="lookahead",
-        help="the drummer that knows the bass of the four bars before alone, as one who plays live (as --model lookahead)",
+        help="the drummer that is given the bass of the four bars before alone, as one who plays live "
+        "(the same as "
+        "--model lookahead)",
     )
-    parser.add_argument(
-        "--bass-track",
-        metavar="T",
-        help="number (from 1) or part of the name of the bass track (default: find it)",
-    )
-    parser.add_argument("--style", metavar="S", help="a style the drummer knows (default: it decides)")
-    parser.add_argument(
-        "--density",
-        type=_number(float, 0, 64, above=True),
-        metavar="X",
-        help="hits per bar to aim at, above 0 to 64 (default: the drummer decides)",
-    )
-    parser.add_argument(
-        "--temperature",
-        type=_number(float, 0, 10),
-        default=1.0,
-        metavar="X",
-        help="0 the most typical answer, the same for every seed; 1 as learned; above 1 wild; to 10 (default: 1)",
-    )
-    parser.add_argument(
-        "--fills",
-        type=_number(float, 0, 2),
-        default=1.0,
-        metavar="X",
-        help="0 none, the groove goes on; 1 as learned; 2 one at the end of every four bars (default: 1)",
-    )
-    parser.add_argument(
-        "--humanize",
-        type=_number(float, 0, 1),
-        default=0.7,
-        metavar="X",
-        help="0 flat and on the grid .. 1 the full spread of human drummers (default: 0.7)",
-    )
-    parser.add_argument(
-        "--rests",
-        choices=("play", "rest"),
-        default="play",
-        help="where only the bass rests: play goes on with what it played last, rest rests too; where the whole band rests the "
-        "drums always do (default: play)",
-    )
-    parser.add_argument(
-        "--swing",
-        type=_swing,
-        default=None,
-        metavar="S",
-        help="auto: as the bass swings, section by section; straight; or long to short of the eighths, 1 to 3, 2 being "
-        "triplets (default: auto)",
-    )
-    parser.add_argument(
-        "--bars",
-        type=_bars,
-        metavar="A:B",
-        help="play only bars A to B anew, from 1; A: to the end, :B from the start; IN.mid has drums and keeps the others",
-    )
-    parser.add_argument(
-        "--kit",
-        default="gm",
-        metavar="NAME|FILE",
-        help="notes to write drums on: gm, ad2 (Addictive Drums 2), ezd3 (EZdrummer 3), sd3 (Superior Drummer 3), "
-        "ssd5 (Steven Slate Drums 5), or a TOML or JSON file of voice = note (default: gm)",
-    )
-    parser.add_argument("--drums-only", action="store_true", help="write the drums alone, without the song")
-    parser.add_argument(
-        "--keep-drums", action="store_true", help="keep the song's own drums beside the new ones"
-    )
-    parser.add_argument("--png", action="store_true", help="draw bass and drums of each answer, OUT.png")
+    _add_options(parser, PlayOptions)
+    _add_options(parser, OutputOptions)
     parser.add_argument("--picture", dest="png", action="store_true", help=argparse.SUPPRESS)  # its old name
-    parser.add_argument(
-        "--png-bars",
-        type=_number(int, 1, 32),
-        default=8,
-        metavar="N",
-        help="how many bars to draw, from the first that sounds or is played anew (1 to 32, default: 8)",
-    )
-    parser.add_argument(
-        "--wav", action="store_true", help="hear each answer, bass and drums, OUT.wav (20 minutes at most)"
-    )
-    parser.add_argument(
-        "--soundfont",
-        metavar="FILE",
-        help="the same with the instruments of an .sf2 file, through FluidSynth",
-    )
-
-
-def _bars(text: str) -> tuple[int | None, int | None]:
-    first, colon, last = text.partition(":")
-    given = [part for part in (first, last) if part]
-    if not given or not all(part.isdecimal() and int(part) >= 1 for part in given):
-        raise argparse.ArgumentTypeError(f"{text!r} is not A:B, for example 5:8, 9: or :4")
-    begin = int(first) if first else None
-    end = int(last) if last else begin if not colon else None
-    if begin is not None and end is not None and end < begin:
-        raise argparse.ArgumentTypeError(f"{text!r} ends before it begins")
-    return begin, end
 
 
 def _styles_options(verbs) -> None:
@@ -227,7 +151,8 @@ def _prepare_options(verbs) -> None:
         action="append",
         type=_share,
         metavar="NAME=SHARE",
-        help="largest share (0 to 1) of a source, genre or style in what is drawn; may be repeated (default: built in)",
+        help="largest share (0 to 1) of a source, genre or style in what is drawn; may be repeated "
+        "(default: built in)",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
@@ -250,7 +175,8 @@ def _train_options(verbs) -> None:
     parser.add_argument(
         "--preset",
         metavar="NAME|FILE",
-        help="stepwise, modern, quick, classic, classic-wgan, autoregressive, likelihood, or a TOML file (default: stepwise; "
+        help="stepwise, modern, quick, classic, classic-wgan, autoregressive, likelihood, or a TOML file "
+        "(default: stepwise; "
         "quick without data)",
     )
     parser.add_argument(
@@ -259,7 +185,8 @@ def _train_options(verbs) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="change one value of the preset, for example train.steps=500 or model.lookahead=1; may be repeated",
+        help="change one value of the preset, for example train.steps=500 or model.lookahead=1; may be "
+        "repeated",
     )
     parser.add_argument(
         "--seed", type=_number(int, 0, 2**31 - 1), metavar="N", help="the same as --set train.seed=N"

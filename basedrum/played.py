@@ -12,11 +12,13 @@ from basedrum.errors import BasedrumError, printable
 if TYPE_CHECKING:
     import numpy as np
 
+    from basedrum.drummer.perform import Performance
+    from basedrum.midi.midi_song import MidiSong
     from basedrum.midi.note_maps import NoteMap
     from basedrum.music.grid import Grid
     from basedrum.music.notes import Notes
     from basedrum.music.rolls import DrumRoll
-    from basedrum.music.song import Song, Track
+    from basedrum.music.song import Track
 
 
 @dataclass(frozen=True)
@@ -24,27 +26,37 @@ class PlayedSong:
     """A song and the drums a drummer played to it.
 
     Attributes:
-        song: the song as read; bass: the track the drummer listened to.
-        drums: the drums of the whole song, (measures * 16, 72); seed: what they were played with.
-        kit: the note map they are written with, and that of the drums the song had; None is General MIDI.
-        bars: the first and last bar, from 0, that were played anew while the others kept their drums; None:
-            all.
-        grid: the song's bars and beats as the drums are laid on them, swung beats bent; None: `song.grid`.
-        score: how real a judge found them, more is better; None where none was asked.
+        song: the song as read; bass: the track the drummer played to.
+        performance: the drums, and what the drummer was asked.
+        grid: the song's bars and beats as the drums are laid on them, swung beats bent.
+        kit: the note map they are written with, and that of the drums the song had.
+        bars: the first and last bar, from 0, that were played again while the others kept their drums;
+            None: all.
+        model: the name of the drummer.
     """
 
-    song: Song
+    song: MidiSong
     bass: Track
-    drums: DrumRoll
-    seed: int
-    kit: NoteMap | None = None
+    performance: Performance
+    grid: Grid
+    kit: NoteMap
     bars: tuple[int, int] | None = None
-    score: float | None = None
-    grid: Grid | None = None
+    model: str = "default"
 
-    def __post_init__(self) -> None:
-        if self.grid is None:
-            object.__setattr__(self, "grid", self.song.grid)
+    @property
+    def drums(self) -> DrumRoll:
+        """The drums of the whole song, (measures * 16, 72) on the steps of `grid`."""
+        return self.performance.drums
+
+    @property
+    def seed(self) -> int:
+        """The seed of the noise they were drawn with, given or made from the bass."""
+        return self.performance.seed
+
+    @property
+    def score(self) -> float | None:
+        """How real the drummer's re-ranker finds them, more is better; None without one."""
+        return self.performance.score
 
     @property
     def num_bars(self) -> int:
@@ -70,15 +82,23 @@ class PlayedSong:
         """Return the new notes of the bars played anew and the old ones of the others."""
         from basedrum.midi.splicing import is_in_bars
 
+        assert self.bars is not None
         ours, theirs = (is_in_bars(notes.start_ticks, self.grid, *self.bars) for notes in (new, old))
         return type(new).join([new[ours], old[~theirs]])
+
+    @property
+    def origin(self) -> str:
+        """The model and the options the drums were made with: what is written into the file as a text."""
+        options = self.performance.options
+        words = replace(options, kit=os.path.basename(options.kit)).to_arguments()
+        return printable(" ".join(["basedrum", "--model", os.path.basename(self.model), *words]), 1000)
 
     def to_midi(self, *, drums_only: bool = False, keep_drums: bool = False) -> bytes:
         """Return a MIDI file: the song with these drums instead of its own (or beside them), or the drums
         alone.
 
-        Where only some bars were played anew, the notes of the others are those of the song (see
-        `midi.splicing`).
+        `origin` stands in it as a text. Where only some bars were played again, the notes of the others are
+        those of the song (see `midi.splicing`).
         """
         from basedrum.midi.note_maps import to_note_map
         from basedrum.midi.splicing import song_with_new_bars
@@ -87,12 +107,11 @@ class PlayedSong:
 
         notes = to_note_map(self._new_notes, self.kit)
         if drums_only:
-            return drums_alone(
-                notes if self.bars is None else self._spliced(drum_notes(self.song), notes), self.song.grid
-            )
+            alone = notes if self.bars is None else self._spliced(drum_notes(self.song), notes)
+            return drums_alone(alone, self.song.grid, self.origin)
         if self.bars is not None:
-            return song_with_new_bars(self.song, notes, self.bars, self.grid)
-        return song_with_drums(self.song, notes, keep_drums)
+            return song_with_new_bars(self.song, notes, self.bars, self.grid, self.origin)
+        return song_with_drums(self.song, notes, keep_drums, self.origin)
 
     def write(self, path: str | os.PathLike, *, drums_only: bool = False, keep_drums: bool = False) -> Path:
         """Write `to_midi` to `path` and return the path.
@@ -109,7 +128,7 @@ class PlayedSong:
         """Draw bass and drums of some bars as a PNG and return its path.
 
         Args:
-            first_bar: from 1; None: the first that was played anew, or where the drums begin.
+            first_bar: from 1; None: the first that was played again, or where the drums begin.
             num_bars: how many (fewer where the song ends); up to 32 are readable.
 
         Raises:
@@ -133,7 +152,7 @@ class PlayedSong:
         if first < 0 or not len(measures):
             raise ValueError(f"bars {first + 1} to {first + num_bars} of a song of {self.num_bars}")
         bass = BassRoll.from_notes(self.bass.notes, grid)
-        shown = range(int(measures[0]), int(measures[0]) + len(measures))
+        shown = range(int(measures[0]), int(measures[-1]) + 1)
         draw(bass, self.drums, path, grid, printable(self.song.name, 60), shown)
         return Path(path)
 

@@ -20,6 +20,7 @@ PACKAGE = Path(basedrum.__file__).parent
 # a module imports only from lower floors or its own room; on floors 0 and 7 the rooms may see each other
 FLOORS = {
     "errors": 0,
+    "play_options": 0,
     "files": 0,
     "music": 0,
     "presets": 0,

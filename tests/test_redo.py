@@ -7,8 +7,9 @@ import pytest
 from test_song import Recorder, heard, song
 
 import basedrum
-from basedrum.drummer.redo import redo_song
+from basedrum.drummer.redo import Kept, redo_song
 from basedrum.music.kit import CRASH
+from basedrum.music.sounding import Sounding
 
 
 def marked(num_bars):
@@ -27,7 +28,7 @@ def marks(phrase):
 def redone(num_bars, first, last, **options):
     bass, grid = song(range(num_bars))
     state, kept = Recorder(), marked(num_bars)
-    hits = redo_song(state, bass, grid, np.ones(num_bars, bool), kept, first, last, **options)
+    hits = redo_song(state, bass, grid, Sounding(np.ones(num_bars, bool)), Kept(kept, first, last), **options)
     if first >= 4:  # the song's first phrase, heard to go on with what was drawn for it
         opening = state.calls.pop(0)
         assert (heard(opening), opening[3], opening[4]) == ([0, 1, 2, 3], None, 0)
@@ -75,11 +76,11 @@ def test_a_rest_of_the_band_stays_a_rest():
     bass, grid = song(range(8))
     sounding = np.ones(8, bool)
     sounding[5] = False
-    hits = redo_song(Recorder(), bass, grid, sounding, np.zeros((128, 12), bool), 4, 7)
+    hits = redo_song(Recorder(), bass, grid, Sounding(sounding), Kept(np.zeros((128, 12), bool), 4, 7))
     assert np.flatnonzero(hits.reshape(8, -1).any(axis=1)).tolist() == [4, 6, 7]
 
 
 def test_a_silent_song_stays_silent():
     bass, grid = song(range(4))
     kept = marked(4)
-    assert redo_song(Recorder(), bass, grid, np.zeros(4, bool), kept, 0, 3) is kept
+    assert redo_song(Recorder(), bass, grid, Sounding(np.zeros(4, bool)), Kept(kept, 0, 3)) is kept

@@ -3,9 +3,9 @@
 A fill is the end of a bar (its last two beats) that adds snare, toms or crash to what every other bar plays
 there; the drummer has learned to play them where phrases of four bars end. Asked for fewer, each fill it
 played gives way, with probability 1 - fills, to the end of the bar that is most like it otherwise. Asked for
-more, each phrase end is played eight times over, with probability fills - 1, and the fill with the most of
-snare, toms and crash is taken. So every hit is one the drummer played to this bass, and since it hears its
-own drums of the phrase before, it knows what became of its fills.
+more, the phrase is sampled again with other noise, with probability fills - 1, and of all samples the fill
+with the most of snare, toms and crash is used. So every hit is one the drummer played to this bass, and since
+its next phrase follows these drums, it knows what became of its fills.
 
 Conventions: a phrase is (64, 12) bool, measures of 16 steps; the end of a measure is the last 8 of its active
 steps.
@@ -31,7 +31,7 @@ WEIGHTS[[kit.LOW_TOM, kit.MID_TOM, kit.HIGH_TOM]] = 2
 
 
 def other_seeds(seed: int) -> list[int]:
-    """Return the seeds of the dice that fills are taken from."""
+    """Return the seeds of the samples that more fills are taken from."""
     return np.random.SeedSequence([seed, 0xF111]).generate_state(NUM_OTHERS).tolist()
 
 
@@ -40,7 +40,7 @@ class FillingPlayer:
     every phrase).
 
     Args:
-        others: the same drummer with other dice, whose fills may be taken.
+        others: the same drummer with other noise, whose fills may be used.
     """
 
     def __init__(self, state: PhrasePlayer, others: Sequence[PhrasePlayer], fills: float, seed: int) -> None:
@@ -55,12 +55,12 @@ class FillingPlayer:
         if self.fills < 1:
             return without_fills(hits, measure_steps, chances >= self.fills)
         if chances[-1] < self.fills - 1:
-            takes = [other.play(bass, qpm, measure_steps, previous, index) for other in self.others]
-            return with_fill(hits, takes, measure_steps)
+            samples = [other.play(bass, qpm, measure_steps, previous, index) for other in self.others]
+            return with_fill(hits, samples, measure_steps)
         return hits
 
     def remember(self, bass: np.ndarray, hits: np.ndarray) -> None:
-        """Take note of a phrase, as `PhrasePlayer`."""
+        """Keep a phrase in memory, as `PhrasePlayer`."""
         for player in (self.state, *self.others):
             player.remember(bass, hits)
 
@@ -81,19 +81,18 @@ def without_fills(hits: np.ndarray, measure_steps: np.ndarray, chosen: np.ndarra
         grooves = out[others]
         if not others or (at != last and not fill_weight(out[at, end], grooves[:, end])):
             continue
-        unlike = (out[at, : end.start] != grooves[:, : end.start]).sum(axis=(1, 2)) + (
-            grooves[:, end] * WEIGHTS
-        ).sum((1, 2))
+        unlike = (out[at, : end.start] != grooves[:, : end.start]).sum(axis=(1, 2))
+        unlike = unlike + (grooves[:, end] * WEIGHTS).sum(axis=(1, 2))
         out[at, end][:, HANDS] = grooves[int(np.argmin(unlike)), end][:, HANDS]
     return out.reshape(hits.shape)
 
 
-def with_fill(hits: np.ndarray, takes: Sequence[np.ndarray], measure_steps: np.ndarray) -> np.ndarray:
-    """Return a phrase whose last measure ends as the one of `takes`, other answers to its bass, that fills
+def with_fill(hits: np.ndarray, samples: Sequence[np.ndarray], measure_steps: np.ndarray) -> np.ndarray:
+    """Return a phrase whose last measure ends as the one of `samples`, other drums to its bass, that fills
     most there."""
     measures, steps = hits.reshape(MEASURES_PER_PHRASE, STEPS_PER_MEASURE, -1), np.asarray(measure_steps)
     end = slice(max(0, steps[-1] - END_STEPS), steps[-1])
-    ends = [measures[-1, end], *(take.reshape(measures.shape)[-1, end] for take in takes)]
+    ends = [measures[-1, end], *(sample.reshape(measures.shape)[-1, end] for sample in samples)]
     out = measures.copy()
     out[-1, end] = max(ends, key=lambda one: fill_weight(one, measures[:-1, end]))
     return out.reshape(hits.shape)

@@ -1,92 +1,95 @@
-"""Some bars of a song played anew, the drums of the others kept.
+"""Some bars of a song played again, the drums of the others kept.
 
-The drummer goes on from the kept drums: the four measures before the first new one are the phrase before. It
-plays phrases of four measures from there; where the last of them reaches past the new bars it hears the bass
-to come and only the new bars are kept, and at the end of the song it looks back, as a whole song does. What
-comes after is not played to: the kept drums behind the new bars do not know them. Begun where a phrase of the
-song begins, with the song's own seed and options, the same drums come again (not always where it swings: hits
-played late there are read back on the nearest step).
+The drummer goes on from the kept drums: the four measures before the first new one are the phrase before.
+It plays phrases of four measures from there; where the last of them reaches past the new bars it is given
+the bass to come and only the new bars are kept, and at the end of the song it looks back, as a whole song
+does. What comes after is not
+played to: the kept drums behind the new bars do not know them. Begun where a phrase of the song begins,
+with the song's own seed and options, the same drums come again (not always where it swings: hits played
+late there are read back on the nearest step).
 
 Conventions: as in `song`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from basedrum.drummer.song import (
-    Listening,
-    PhrasePlayer,
-    first_full_bar,
-    phrase_plan,
-    phrase_windows,
-    play_song,
-)
+from basedrum.drummer.layout import SongLayout
+from basedrum.drummer.song import PhrasePlayer, play_song
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE, Grid
-from basedrum.music.metre import common_time
 from basedrum.music.rolls import BassRoll
+from basedrum.music.sounding import Sounding
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Drums that are there already, and what is to be played again.
+
+    Attributes:
+        hits: (M * 16, 12) bool, the drums the song has.
+        first, last: the measures to be played again, from 0, both included.
+    """
+
+    hits: np.ndarray
+    first: int
+    last: int
 
 
 def redo_song(
-    state: PhrasePlayer,
-    bass: BassRoll,
-    grid: Grid,
-    sounding: np.ndarray,
-    kept: np.ndarray,
-    first: int,
-    last: int,
-    lookahead: int = 0,
-    start_tick: int | None = None,
+    state: PhrasePlayer, bass: BassRoll, grid: Grid, sounding: Sounding, kept: Kept, lookahead: int = 0
 ) -> np.ndarray:
-    """Return hits (M * 16, 12) bool: `kept`, but measures `first` to `last` (from 0, both included) played
-    anew.
+    """Return hits (M * 16, 12) bool: those of `kept`, but its measures `first` to `last` played again.
 
-    Args:
-        kept: (M * 16, 12) bool, the drums the song has.
-        state, bass, grid, sounding, lookahead, start_tick: as for `play_song`.
+    state, bass, grid, sounding, lookahead: as for `play_song`.
     """
-    first_bar = first_full_bar(grid, start_tick)
-    bars = common_time(grid, first_bar)
+    layout = SongLayout(bass, grid, sounding)
+    bars = layout.bars
     measure = np.arange(grid.num_measures)
-    is_new = (first <= measure) & (measure <= last)
+    is_new = (kept.first <= measure) & (measure <= kept.last)
     in_span = bars.sounding(is_new)
-    is_played = bars.sounding(np.asarray(sounding, bool))
-    where = np.flatnonzero(is_played)
-    if not len(where) or not in_span.any():
-        return kept
-    cells = np.stack([bars.gather(bass.onset), bars.gather(bass.sustain)])
-    first_measure = int(np.searchsorted(grid.bars[bars.measures], first_bar))
-    plan = phrase_plan(cells[0], is_played, first_measure)
+    if not layout.is_played.any() or not in_span.any():
+        return kept.hits
+    start, stop = _span_to_play(in_span, layout)
+    begin = int(np.flatnonzero(in_span)[0])
+    plan = layout.starts
+    before = sum(start_of <= begin for start_of in plan) - 1
+    if before > 0:  # what is drawn for a song's first phrase lasts through the song: played, and not kept
+        opens = np.isin(measure, _measures(bars.drum_cells[plan[0] : plan[0] + MEASURES_PER_PHRASE]))
+        opening = Begun(state, None, 0, remembers=False)
+        play_song(opening, bass, grid, sounding & opens, lookahead, plan[:1])
+    drums = bars.gather(kept.hits)
+    _remember_before(state, layout, drums, begin, lookahead)
+    begun = Begun(state, _before(drums, begin), max(0, before))
+    asked = np.isin(measure, _measures(bars.drum_cells[start:stop]))
+    new = play_song(begun, bass, grid, sounding & asked, lookahead, plan if begin in plan else ())
+    return np.where(np.repeat(is_new, STEPS_PER_MEASURE)[:, None], new, kept.hits)
+
+
+def _remember_before(
+    state: PhrasePlayer, layout: SongLayout, drums: np.ndarray, begin: int, lookahead: int
+) -> None:
+    """Let the drummer remember the kept drums (N, 16, 12) of the phrases that end before measure `begin`."""
+    window_before = None
+    for window, _ in layout.windows():
+        if layout.first <= window[-1] < begin and layout.is_played[window].any():
+            source = window if lookahead == 0 or window_before is None else window_before
+            state.remember(layout.bass(source, window), drums[window].reshape(STEPS_PER_PHRASE, -1))
+        window_before = window
+
+
+def _span_to_play(in_span: np.ndarray, layout: SongLayout) -> tuple[int, int]:
+    """Return the first measure to be played and the one after the last: `in_span` (N,) bool in whole phrases,
+    inside of the measures that sound."""
+    plan, where = layout.starts, np.flatnonzero(layout.is_played)
     begin, end = np.flatnonzero(in_span)[[0, -1]].tolist()
     stop = begin + -(-(end + 1 - begin) // MEASURES_PER_PHRASE) * MEASURES_PER_PHRASE
-    before = sum(start <= begin for start in plan) - 1
     if begin in plan:
         stop = min([start for start in plan if start > end], default=stop)
     stop = min(stop, int(where[-1]) + 1)
-    start = max(min(begin, stop - MEASURES_PER_PHRASE), int(where[0]))
-    asked = np.isin(measure, _measures(bars.drum_cells[start:stop]))
-    if (
-        before > 0
-    ):  # what a drummer draws for a song's first phrase is the song's: without it, another drummer would go on
-        opens = np.isin(measure, _measures(bars.drum_cells[plan[0] : plan[0] + MEASURES_PER_PHRASE]))
-        play_song(
-            Begun(state, None, 0, remembers=False),
-            bass,
-            grid,
-            sounding & opens,
-            lookahead,
-            start_tick,
-            plan[:1],
-        )
-    listens, drums, heard_before = Listening(cells, bars.steps), bars.gather(kept), None
-    for window, _ in phrase_windows(is_played, first_measure, plan):
-        if first_measure <= window[-1] < begin and is_played[window].any():
-            heard = window if lookahead == 0 or heard_before is None else heard_before
-            state.remember(listens.phrase(heard, window), drums[window].reshape(STEPS_PER_PHRASE, -1))
-        heard_before = window
-    begun = Begun(state, _before(drums, begin), max(0, before))
-    new = play_song(begun, bass, grid, sounding & asked, lookahead, start_tick, plan if begin in plan else ())
-    return np.where(np.repeat(is_new, STEPS_PER_MEASURE)[:, None], new, kept)
+    return max(min(begin, stop - MEASURES_PER_PHRASE), int(where[0])), stop
 
 
 class Begun:

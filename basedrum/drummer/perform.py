@@ -1,0 +1,141 @@
+"""The seam between what makes a bass line and what plays to it: a bass on a grid in, the drums of the song
+out.
+
+Whoever has a `BassRoll` (read from MIDI, transcribed, written by a program) calls `perform`; it knows no
+files.
+
+Conventions: rolls are on the steps of the grid, M measures of 16; measures are counted from 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from basedrum.drummer.feel import with_feel
+from basedrum.drummer.fills import FillingPlayer, other_seeds
+from basedrum.drummer.redo import Kept, redo_song
+from basedrum.drummer.seed import seed_of
+from basedrum.drummer.song import PhrasePlayer, play_song
+from basedrum.music.grid import STEPS_PER_MEASURE, Grid
+from basedrum.music.rolls import BassRoll, DrumRoll
+from basedrum.music.sounding import Sounding
+from basedrum.play_options import PlayOptions
+from basedrum.threads import one_thread
+
+
+class SongPlayer(PhrasePlayer, Protocol):
+    """A drummer in the middle of a song that can say how real its drums are."""
+
+    @property
+    def score(self) -> float | None:
+        """How real a re-ranker finds the phrases so far, more is better; None without one."""
+
+
+class PhraseDrummer(Protocol):
+    """What `perform` needs of a drummer: `drummer.sampling.PhraseModel` is one, so is a baseline."""
+
+    name: str
+    lookahead: int
+    styles: tuple[str, ...]
+
+    def new_song(
+        self, seed: int, *, temperature: float, density: float | None, style: str | None
+    ) -> SongPlayer:
+        """Return a player for one song. Raises ConfigError for a style the drummer does not know."""
+
+
+@dataclass(frozen=True)
+class Performance:
+    """What a drummer played to a song.
+
+    Attributes:
+        drums: the drums of the whole song, on the steps of its grid.
+        options: what it was asked, the seed it was drawn with among it.
+        player: the drummer in the state the song left it in.
+        seed_was_drawn: whether the seed was made from the bass, since none was given.
+    """
+
+    drums: DrumRoll
+    options: PlayOptions
+    player: SongPlayer
+    seed_was_drawn: bool = False
+
+    @property
+    def seed(self) -> int:
+        """The seed of the noise, given or made from the bass."""
+        assert self.options.seed is not None
+        return self.options.seed
+
+    @property
+    def score(self) -> float | None:
+        """How real a re-ranker finds the drums, more is better; None without one. It compares drums to one
+        bass."""
+        return self.player.score
+
+
+@dataclass(frozen=True)
+class KeptDrums:
+    """The drums a song has, of which only the bars `first` to `last` (from 0, both included) are played
+    again."""
+
+    drums: DrumRoll
+    first_bar: int
+    last_bar: int
+
+
+def perform(
+    model: PhraseDrummer,
+    bass: BassRoll,
+    grid: Grid,
+    sounding: Sounding,
+    options: PlayOptions,
+    kept: KeptDrums | None = None,
+) -> Performance:
+    """Play drums to the bass line of a whole song; same bass, grid and options, same drums.
+
+    Args:
+        bass: (M * 16, 72) on the steps of `grid`.
+        sounding: where the band plays; the drums rest elsewhere.
+        options: seed (None: made from the bass), temperature, density, style, fills and humanize count here;
+            what concerns files (bars, kit, bass_track) and the laying of the grid (swing, rests) does not.
+        kept: where only some bars are to be played again.
+
+    Raises:
+        ConfigError: a style the drummer does not know.
+        ValueError: bass, grid and sounding are of different lengths.
+    """
+    seed_was_drawn = options.seed is None
+    seed = seed_of(bass) if options.seed is None else options.seed
+    options = replace(options, seed=seed)
+
+    def new_song(seed: int) -> SongPlayer:
+        return model.new_song(
+            seed, temperature=options.temperature, density=options.density, style=options.style
+        )
+
+    song = new_song(seed)
+    player: PhrasePlayer = song
+    if options.fills != 1:
+        others = [new_song(other) for other in other_seeds(seed)]
+        player = FillingPlayer(song, others, options.fills, seed)
+    with one_thread():
+        if kept is None:
+            hits = play_song(player, bass, grid, sounding, model.lookahead)
+            drums = _with_feel(hits, bass, grid, options)
+        else:
+            measures = np.flatnonzero((kept.first_bar <= grid.bars) & (grid.bars <= kept.last_bar))
+            span = Kept(kept.drums.to_kit(), int(measures[0]), int(measures[-1]))
+            hits = redo_song(player, bass, grid, sounding, span, model.lookahead)
+            steps = slice(span.first * STEPS_PER_MEASURE, (span.last + 1) * STEPS_PER_MEASURE)
+            drums = kept.drums.with_part(_with_feel(hits, bass, grid, options), steps)
+    return Performance(drums, options, song, seed_was_drawn)
+
+
+def _with_feel(hits: np.ndarray, bass: BassRoll, grid: Grid, options: PlayOptions) -> DrumRoll:
+    """Return hits (M * 16, 12) with the loudness and timing of a human drummer who follows the bass's
+    dynamics."""
+    assert options.seed is not None
+    return with_feel(hits, grid, options.seed, options.humanize, options.style, bass.velocities)

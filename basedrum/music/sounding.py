@@ -1,0 +1,52 @@
+"""Where a song sounds: the measures in which any part plays, and where the first note begins.
+
+Conventions: measures are those of a `Grid`; ticks are absolute from the start of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from basedrum.music.grid import Grid
+from basedrum.music.notes import Notes
+
+
+@dataclass(frozen=True)
+class Sounding:
+    """Where the band plays.
+
+    Attributes:
+        measures: (M,) bool, whether any part sounds in the measure.
+        start_tick: where the first note begins; None where that is not known (then nothing counts as a
+            pickup).
+    """
+
+    measures: np.ndarray
+    start_tick: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "measures", np.asarray(self.measures, bool))
+
+    def __and__(self, measures: np.ndarray) -> Sounding:
+        """Return the same song, silent outside of `measures` (M,) bool."""
+        return Sounding(self.measures & measures, self.start_tick)
+
+    @classmethod
+    def of(cls, parts: Sequence[Notes], grid: Grid, start_tick: int | None = None) -> Sounding:
+        """Return where the parts sound: measures in which a note starts, or sounds for half a step or more.
+
+        start_tick: where the band begins, if not with the first note of these parts.
+        """
+        notes = Notes.join(list(parts))
+        first, _, _ = grid.locate(notes.start_ticks)
+        last_moment = notes.end_ticks - grid.ticks_per_step / 2
+        until = np.searchsorted(grid.measure_ticks, last_moment, side="left") - 1
+        edges = np.zeros(grid.num_measures + 1, np.int64)
+        np.add.at(edges, first, 1)
+        np.add.at(edges, np.maximum(first, until) + 1, -1)
+        if start_tick is None and len(notes):
+            start_tick = int(notes.start_ticks.min())
+        return cls(np.cumsum(edges)[:-1] > 0, start_tick)

@@ -1,0 +1,391 @@
+"""Every option of a playing, written once: its name, default, range, unit and help.
+
+The command line, the Python API, the checks and `docs/options.md` are derived from the fields of
+`PlayOptions` (how the drummer plays) and `OutputOptions` (what is written). An option is added by adding a
+field here and using it.
+
+Conventions: a field's metadata holds its `Option`; `None` stands for "not given" where the default is None.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import numbers
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from basedrum.errors import ConfigError, printable
+
+MAX_SEED = 2**63 - 1
+MAX_CANDIDATES = 64
+MAX_PNG_BARS = 32
+
+
+class Kind(Protocol):
+    """What values an option takes. `str()` of a kind completes the sentence "give ..."."""
+
+    def parse(self, text: str) -> Any:
+        """Return the value a text stands for. Raises ValueError, with the reason, where it is none."""
+
+    def allows(self, value: Any) -> bool:
+        """Return whether a value given in Python is one."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number from `low` to `high`, both included, but for `low` where it must be `above` it."""
+
+    type: type
+    low: float
+    high: float
+    above: bool = False
+
+    def parse(self, text: str) -> float:
+        try:
+            value = self.type(text)
+        except ValueError:
+            value = math.nan
+        if not self.allows(value):
+            raise ValueError(f"{text!r} is not {self}")
+        return value
+
+    def allows(self, value: Any) -> bool:
+        wanted = numbers.Integral if self.type is int else numbers.Real
+        if isinstance(value, bool) or not isinstance(value, wanted):
+            return False
+        return (self.low < value if self.above else self.low <= value) and value <= self.high
+
+    def __str__(self) -> str:
+        what = "a whole number" if self.type is int else "a number"
+        if self.above:
+            return f"{what} above {self.low:g} and at most {self.high:g}"
+        high = "2^63 - 1" if self.high == MAX_SEED else f"{self.high:g}"
+        return f"{what} from {self.low:g} to {high}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some words."""
+
+    names: tuple[str, ...]
+
+    def parse(self, text: str) -> str:
+        if text not in self.names:
+            raise ValueError(f"{text!r} is not {self}")
+        return text
+
+    def allows(self, value: Any) -> bool:
+        return value in self.names
+
+    def __str__(self) -> str:
+        return f"one of {', '.join(self.names)}"
+
+
+@dataclass(frozen=True)
+class Text:
+    """Any text; numbers and paths are taken as well in Python. `what` names it."""
+
+    what: str
+
+    def parse(self, text: str) -> str:
+        return text
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, str | int) or hasattr(value, "__fspath__")
+
+    def __str__(self) -> str:
+        return self.what
+
+
+@dataclass(frozen=True)
+class Flag:
+    """On or off."""
+
+    def parse(self, text: str) -> bool:
+        raise ValueError("a flag takes no value")
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, bool)
+
+    def __str__(self) -> str:
+        return "True or False"
+
+
+@dataclass(frozen=True)
+class SwingRatio:
+    """Long to short of two eighths, 1 to 3; on the command line also `straight` (1) and `auto` (None)."""
+
+    ratio = Number(float, 1, 3)
+
+    def parse(self, text: str) -> float | None:
+        if text == "auto":
+            return None
+        try:
+            return 1.0 if text == "straight" else self.ratio.parse(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is not {self}") from None
+
+    def allows(self, value: Any) -> bool:
+        return self.ratio.allows(value)
+
+    def __str__(self) -> str:
+        return "auto, straight or a ratio from 1 to 3"
+
+
+@dataclass(frozen=True)
+class BarRange:
+    """The first and the last bar, counted from 1, both included; None is the song's first or last."""
+
+    def parse(self, text: str) -> tuple[int | None, int | None]:
+        first, colon, last = text.partition(":")
+        given = [part for part in (first, last) if part]
+        if not given or not all(part.isdecimal() and len(part) < 10 and int(part) for part in given):
+            raise ValueError(f"{text!r} is not {self}")
+        begin = int(first) if first else None
+        end = int(last) if last else None if colon else begin
+        if not self.allows((begin, end)):
+            raise ValueError(f"{text!r} ends before it begins")
+        return begin, end
+
+    def allows(self, value: Any) -> bool:
+        try:
+            first, last = value
+            return (first is None or first >= 1) and (last is None or last >= (first or 1))
+        except (TypeError, ValueError):
+            return False
+
+    def __str__(self) -> str:
+        return "A:B, the first and the last bar counted from 1, for example 5:8, 9: or :4"
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is known of an option besides its name and default.
+
+    Attributes:
+        kind: the values it takes.
+        help: what it does, in words.
+        metavar: what stands for its value in the help; "" for a flag.
+        usual: the default in words where the value alone does not tell; None: the value.
+    """
+
+    kind: Kind
+    help: str
+    metavar: str = ""
+    usual: str | None = None
+
+
+def option(default: Any, *about: Any, **more: Any) -> Any:
+    """Return a dataclass field that carries an `Option`."""
+    return dataclasses.field(default=default, metadata={"option": Option(*about, **more)})
+
+
+class _Options:
+    """What both groups of options share: their values are checked when they are made."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            kind = field.metadata["option"].kind
+            if not kind.allows(value) and not (value is None and field.default is None):
+                name = field.name.replace("_", " ")
+                raise ConfigError(f"{name} {printable(value, 60)}: cannot be, give {kind}")
+
+    def to_arguments(self) -> list[str]:
+        """Return the words of a command line that say how these options differ from the defaults."""
+        words: list[str] = []
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if value == field.default:
+                continue
+            words.append(flag_of(field.name))
+            if isinstance(field.metadata["option"].kind, BarRange):
+                words.append(":".join("" if bar is None else str(bar) for bar in value))
+            elif not isinstance(value, bool):
+                words.append(f"{value:g}" if isinstance(value, float) else str(value))
+        return words
+
+
+@dataclass(frozen=True)
+class PlayOptions(_Options):
+    """How a drummer is asked to play; see `docs/options.md`, which is made from these fields.
+
+    Raises:
+        ConfigError: a value that an option does not take.
+    """
+
+    seed: int | None = option(
+        None,
+        Number(int, 0, MAX_SEED),
+        "the noise the drums are drawn with: the same seed, song and options give the same drums. "
+        "Without it the seed is "
+        "made from the rhythm of the bass in its first bars, so that a transposed, renamed or later "
+        "changed song keeps its "
+        "drummer",
+        "N",
+        usual="made from the bass",
+    )
+    bass_track: str | int | None = option(
+        None,
+        Text("a number or a name"),
+        "number (from 1) or part of the name of the bass track",
+        "T",
+        usual="find it",
+    )
+    style: str | None = option(
+        None, Text("a style the drummer knows"), "a style the drummer knows", "S", usual="the drummer decides"
+    )
+    density: float | None = option(
+        None,
+        Number(float, 0, 64, above=True),
+        "hits per bar to aim at, above 0 to 64",
+        "X",
+        usual="the drummer decides",
+    )
+    temperature: float = option(
+        1.0,
+        Number(float, 0, 10),
+        "0 the most typical drums, the same for every seed; 1 as learned; above 1 wild; to 10",
+        "X",
+    )
+    fills: float = option(
+        1.0,
+        Number(float, 0, 2),
+        "0 none, the groove goes on; 1 as learned; 2 one at the end of every four bars",
+        "X",
+    )
+    humanize: float = option(
+        0.7,
+        Number(float, 0, 1),
+        "0 the typical loudness, exactly on the grid; 1 the full spread of human drummers in loudness "
+        "and time",
+        "X",
+    )
+    rests: str = option(
+        "play",
+        Choice(("play", "rest")),
+        "where only the bass rests: play goes on to the last four bars it played, rest rests too; where "
+        "the whole band "
+        "rests the drums always do",
+        "R",
+    )
+    swing: float | None = option(
+        None,
+        SwingRatio(),
+        "auto: as the bass swings, section by section; straight; or long to short of the eighths, 1 to "
+        "3, 2 being triplets",
+        "S",
+        usual="auto",
+    )
+    bars: tuple[int | None, int | None] | None = option(
+        None,
+        BarRange(),
+        "play only bars A to B again, from 1; A: to the end, :B from the start; the song has drums, and "
+        "the other bars "
+        "keep them",
+        "A:B",
+        usual="all",
+    )
+    kit: str = option(
+        "gm",
+        Text("the name of a note map or a file"),
+        "notes to write drums on: gm, ad2 (Addictive Drums 2), ezd3 (EZdrummer 3), sd3 (Superior Drummer "
+        "3), ssd5 (Steven "
+        "Slate Drums 5), or a TOML or JSON file of voice = note",
+        "NAME|FILE",
+    )
+
+
+@dataclass(frozen=True)
+class OutputOptions(_Options):
+    """What is written for each song.
+
+    Raises:
+        ConfigError: a value that an option does not take, or two that exclude each other.
+    """
+
+    candidates: int = option(
+        1,
+        Number(int, 1, MAX_CANDIDATES),
+        "write N sets of drums, with the seed and those that follow it, OUT.1.mid, the one the re-ranker "
+        "finds most real, "
+        "to OUT.N.mid (1 to 64)",
+        "N",
+    )
+    drums_only: bool = option(False, Flag(), "write the drums alone, without the song")
+    keep_drums: bool = option(False, Flag(), "keep the song's own drums beside the new ones")
+    png: bool = option(False, Flag(), "draw bass and drums, OUT.png")
+    png_bars: int = option(
+        8,
+        Number(int, 1, MAX_PNG_BARS),
+        "how many bars to draw, from the first that sounds or is played again (1 to 32)",
+        "N",
+    )
+    wav: bool = option(False, Flag(), "render bass and drums to sound, OUT.wav (20 minutes at most)")
+    soundfont: str | None = option(
+        None,
+        Text("an .sf2 file"),
+        "the same with the instruments of an .sf2 file, through FluidSynth",
+        "FILE",
+        usual="our own synthesiser",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.drums_only and self.keep_drums:
+            raise ConfigError("drums only: leaves the song's own drums out, do not ask to keep them as well")
+
+
+def check_style(style: str | None, known: Sequence[str]) -> None:
+    """Raise ConfigError, with the nearest of the known styles, where a drummer does not know `style`."""
+    if style is None or style in known:
+        return
+    if not known:
+        raise ConfigError(f"style {printable(style)}: this drummer knows no styles, leave --style out")
+    near = difflib.get_close_matches(style, known, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise ConfigError(f"style {printable(style)}: unknown, {hint}use one of {', '.join(known)}")
+
+
+def flag_of(name: str) -> str:
+    """Return the command line's flag of a field: `drums_only` -> `--drums-only`."""
+    return "--" + name.replace("_", "-")
+
+
+def described(field: dataclasses.Field) -> str:
+    """Return the help of an option and its default."""
+    about: Option = field.metadata["option"]
+    if isinstance(about.kind, Flag):
+        return about.help
+    usual = f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
+    return f"{about.help} (default: {about.usual or usual})"
+
+
+def to_docstring(kind: type) -> str:
+    """Return a line of a docstring for every option of `kind`."""
+    fields = dataclasses.fields(kind)
+    return "\n".join(f"            {field.name}: {described(field)}." for field in fields)
+
+
+def to_markdown(groups: Sequence[tuple[str, type]]) -> str:
+    """Return `docs/options.md`: a table of the options of each titled group."""
+    lines = [
+        "# Options",
+        "",
+        "Made from `basedrum/play_options.py` by `make docs`; a test compares the two.",
+        "",
+    ]
+    for title, kind in groups:
+        lines += [f"## {title}", "", "| command line | Python | takes | what it does |", "|---|---|---|---|"]
+        for field in dataclasses.fields(kind):
+            about: Option = field.metadata["option"]
+            flag = f"`{flag_of(field.name)} {about.metavar}`".replace(" `", "`").replace("|", "\\|")
+            lines.append(f"| {flag} | `{field.name}` | {about.kind} | {described(field)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+GROUPS = (("How it plays", PlayOptions), ("What is written", OutputOptions))
