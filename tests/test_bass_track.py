@@ -116,6 +116,29 @@ def test_the_title_of_a_format_0_song_says_nothing_about_its_parts():
     assert find_bass(parse_song(smf(named(b"All about the bass", 80, body), form=0))).program == 36
 
 
+def test_a_line_beside_others_is_a_bass_up_to_a_median_pitch_of_55():
+    assert find_bass(song(("", 0, line(55)), ("", 1, line(76)))).index == 0
+    with pytest.raises(NoBassError):
+        find_bass(song(("", 0, line(56)), ("", 1, line(76))))
+
+
+def test_a_low_line_has_to_play_in_a_quarter_of_the_bars_of_the_longest():
+    for count, name in ((17, "Low"), (16, "Cello")):  # two and one of eight bars
+        assert find_bass(song(("Low", 0, line(36, count)), ("Cello", 42, line(45, 128)))).name == name
+
+
+def test_of_two_that_look_like_a_bass_the_one_that_plays_throughout_wins():
+    """Name and program, 3 bars of 8: 2 + 1 + 1 + 3 * 3/8; the name alone, throughout: 1 + 1 + 1 + 3."""
+    assert find_bass(song(("Bass A", 33, line(40, 33)), ("Bass B", 0, line(40, 128)))).name == "Bass B"
+
+
+def test_the_one_name_of_three_parts_is_a_title_but_not_that_of_two():
+    two = (("Bass", 0, line(60)), ("Bass", 1, line(67)))
+    assert find_bass(song(*two)).program == 0
+    with pytest.raises(NoBassError):
+        find_bass(song(*two, ("Bass", 2, line(72))))
+
+
 @pytest.mark.parametrize("choice", [2, "2", "lea", "Lead", " LEAD "])
 def test_a_choice_by_number_or_name(choice):
     assert find_bass(song(("Bass", 33, line()), ("Lead", 80, line(70))), choice).name == "Lead"

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from basedrum.music.compound import is_compound
 from basedrum.music.grid import Grid
 from basedrum.music.laid_grid import LaidGrid, lay_out, lay_song
 from basedrum.music.notes import Notes
-from basedrum.music.swing import Swing, estimate_swing
+from basedrum.music.swing import Swing, _around, _sections, estimate_swing
 
 QUARTER = 480
 BAR = 4 * QUARTER
@@ -190,3 +191,38 @@ def test_the_bass_says_whether_a_bar_is_in_threes_or_in_twos(metre, eighths, ste
     plain = Grid(QUARTER, 4 * metre[0] * 240, (), ((0, *metre),))
     line = notes((np.arange(4)[:, None] * metre[0] + eighths).ravel() / 2)
     assert lay_song(line, NOBODY, plain)[0].measure_steps.tolist() == steps
+
+
+@pytest.mark.parametrize(
+    "runs, sections",
+    [
+        ([10, 3, 10], [(0, 23)]),  # a gap of three measures is closed
+        ([10, 4, 10], [(0, 10), (14, 24)]),
+        ([0, 5, 3, 5], []),  # three measures alone do not swing
+        ([0, 5, 4, 5], [(5, 9)]),
+        ([0, 9, 3, 3, 3, 9], [(9, 18)]),  # gaps are closed before runs are dropped
+        ([2], [(0, 2)]),  # a whole song of two measures
+    ],
+)
+def test_sections_of_measures_that_swing(runs, sections):
+    """`runs` are the lengths of runs of measures that swing, do not, do ... in turn."""
+    swings = np.repeat(np.arange(len(runs)) % 2 == 0, runs)
+    assert _sections(swings) == sections
+
+
+def test_a_measure_swings_with_eight_to_either_side():
+    counts = np.zeros((41, 1))
+    counts[20] = 1
+    assert np.flatnonzero(_around(counts)).tolist() == list(range(12, 29))
+
+
+@pytest.mark.parametrize("num_off_beats, asks_others", [(3, True), (4, False)])
+def test_the_others_are_asked_where_the_bass_has_fewer_than_four_off_beats(num_off_beats, asks_others):
+    walking = Notes.join([notes(np.arange(32)), notes(np.arange(num_off_beats) + 2 / 3)])
+    swing = estimate_swing(walking, bass(0.6, 8), Grid(QUARTER, 8 * BAR))
+    assert swing.of_others == asks_others
+
+
+def test_metres_with_dotted_beats():
+    metres = [(6, 8), (9, 8), (12, 8), (6, 16), (3, 8), (3, 4), (6, 4), (7, 8), (4, 4)]
+    assert [metre for metre in metres if is_compound(*metre)] == metres[:4]
