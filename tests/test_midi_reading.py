@@ -67,6 +67,7 @@ def test_notes_are_sorted_by_time_then_pitch():
     [
         ("ベース".encode(), "ベース"),
         ("ベース".encode("cp932"), "ベース"),
+        ("ドラム".encode("cp932"), "ドラム"),  # katakana alone: only lead bytes 0x83
         ("Contrebasse fr\xe9tt\xe9e".encode("latin-1"), "Contrebasse fr\xe9tt\xe9e"),
         (b"plain", "plain"),
     ],
