@@ -185,7 +185,7 @@ class PlayedSong:
         parts = [Part("Drums", 0, True, self.drum_notes)]
         if not drums_only:
             parts.append(Part("Bass", 33, False, self.bass.notes))
-        parts += filter(is_heard, self.song.tracks)
+        parts += [track for track in self.song.tracks if is_heard(track)]
         try:
             if soundfont is None:
                 return render(parts, self.song.grid, rate=rate)
