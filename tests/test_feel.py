@@ -236,6 +236,28 @@ def test_the_drums_grow_with_the_bass():
     assert loudness[-1] > loudness[0] + 20
 
 
+def on_beats(*velocities, num_bars=8):
+    """Velocities of bars of four beats."""
+    bars = np.zeros((num_bars, 4, 4), int)
+    bars[:, :, 0] = velocities
+    return bars.ravel()
+
+
+def test_how_far_the_drums_follow_bars_and_single_notes():
+    """Bars of 60 and 90, the median 75: (60 / 75) ** .8; notes of 80 and 60, the usual 70: (80 / 70) ** .5."""
+    bars = lean(np.concatenate([on_beats(*[60] * 4), on_beats(*[90] * 4)]))
+    assert bars[[8, -8], SNARE].tolist() == pytest.approx([0.8**0.8, 1.2**0.8])
+    assert bars[[8, -8], KICK].tolist() == pytest.approx([0.8**0.8, 1.2**0.8])
+    notes = lean(on_beats(80, 60, 80, 60))
+    assert notes[[0, 4, 8], KICK].tolist() == pytest.approx([(8 / 7) ** 0.5, (6 / 7) ** 0.5, (8 / 7) ** 0.5])
+    assert (notes[:, SNARE] == 1).all() and notes[1, KICK] == 1
+
+
+def test_the_drums_follow_to_a_half_and_to_one_and_a_half():
+    factors = lean(np.concatenate([on_beats(*[10] * 4), on_beats(*[127] * 4)]))
+    assert factors.min() == 0.5 and factors.max() == 1.5
+
+
 def test_where_the_bass_rests_its_loudness_is_held_and_nothing_breaks():
     quiet_then_loud = np.concatenate([np.full(128, 50), np.zeros(256), np.full(128, 110)])
     factors = lean(bass_of(quiet_then_loud))
@@ -276,7 +298,7 @@ def test_a_song_whose_bass_grows_gets_drums_that_grow():
 
 
 def test_the_softest_and_the_loudest_hit_and_the_farthest_from_the_grid(monkeypatch):
-    """Recorded 1, 10, 60, 127 and late 2 steps: 127 * (10 / 127) ** .75 = 18.9, 127 * (60 / 127) ** .75 = 72.4."""
+    """Recorded 1, 10, 60, 127; late by 2 steps: 127 * (10 / 127) ** .75 = 18.9, (60 / 127) gives 72.4."""
     recorded = np.where(HITS[:8], 1.0, 0.0)
     recorded[2:4], recorded[4:6], recorded[6:8] = 10.0, 60.0, 127.0
     recorded = np.tile(recorded, (2, 1))
@@ -287,6 +309,16 @@ def test_the_softest_and_the_loudest_hit_and_the_farthest_from_the_grid(monkeypa
     hat, offsets = voice_of(roll, CLOSED_HAT)
     assert hat.tolist() == [19, 19, 72, 127]
     assert offsets.tolist() == pytest.approx([0.45] * 4) and roll.offsets.min() == pytest.approx(-0.45)
+
+
+@pytest.mark.parametrize(
+    "style, similar",
+    [("metal", "punk"), ("electronic", "dance"), ("disco", "dance"), ("ballad", "pop"), ("bossa", "latin")],
+)
+def test_a_style_the_network_does_not_know_is_played_as_the_nearest(style, similar):
+    played, expected, unknown = (with_feel(HITS[:64], seed=1, style=s) for s in (style, similar, None))
+    assert np.array_equal(played.velocities, expected.velocities)
+    assert not np.array_equal(played.velocities, unknown.velocities)
 
 
 def test_no_hit_is_too_soft_to_be_heard():

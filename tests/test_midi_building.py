@@ -5,7 +5,7 @@ import pretty_midi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from basedrum.midi.building import build_midi, separate
+from basedrum.midi.building import build_midi, rows, separate
 from basedrum.midi.reading import parse_song
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
@@ -100,3 +100,8 @@ def test_a_song_without_tempo_or_metre_says_the_defaults():
     song = parse_song(build_midi([Part("Bass", 32, False, Notes([0], [96], [40], [90]))], Grid(96, 96)))
     assert song.grid.tempos == ((0, 120.0),)
     assert song.grid.time_signatures == ((0, 4, 4),)
+
+
+def test_a_note_lasts_until_the_next_of_its_pitch():
+    apart = separate(Notes([0, 100, 50], [200, 300, 200], [40, 40, 45], [90, 90, 90]))
+    assert sorted(rows(apart)) == [(0, 100, 40, 90), (50, 200, 45, 90), (100, 300, 40, 90)]
