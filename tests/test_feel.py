@@ -244,7 +244,7 @@ def on_beats(*velocities, num_bars=8):
 
 
 def test_how_far_the_drums_follow_bars_and_single_notes():
-    """Bars of 60 and 90, the median 75: (60 / 75) ** .8; notes of 80 and 60, the usual 70: (80 / 70) ** .5."""
+    """Bars of 60 and 90, the median 75: (60 / 75) ** .8; notes of 80 and 60, usually 70: (80 / 70) ** .5."""
     bars = lean(np.concatenate([on_beats(*[60] * 4), on_beats(*[90] * 4)]))
     assert bars[[8, -8], SNARE].tolist() == pytest.approx([0.8**0.8, 1.2**0.8])
     assert bars[[8, -8], KICK].tolist() == pytest.approx([0.8**0.8, 1.2**0.8])

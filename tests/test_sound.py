@@ -296,3 +296,7 @@ def test_without_fluidsynth_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "fluidsynth", None)
     with pytest.raises(BasedrumError, match=r"basedrum\[fluidsynth\]"):
         render_soundfont([LINE], grid_of(), tmp_path / "band.sf2")
+
+
+def test_a_hit_of_half_the_velocity_is_nine_and_a_half_decibels_quieter():
+    assert 20 * math.log10(sound._gain(127) / sound._gain(64)) == pytest.approx(9.5, abs=0.05)
