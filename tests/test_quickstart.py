@@ -24,7 +24,14 @@ README, PLAYING, TRAINING, CONTRIBUTING = (
     (ROOT / name).read_text(encoding="utf-8")
     for name in ("README.md", "docs/playing.md", "docs/training.md", "CONTRIBUTING.md")
 )
-PAGES = ["README.md", "MODEL_CARD.md", "CHANGELOG.md", "CONTRIBUTING.md", "data/README.md", "samples/README.md"]
+PAGES = [
+    "README.md",
+    "MODEL_CARD.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "data/README.md",
+    "samples/README.md",
+]
 PAGES += sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
 MAX_README_LINES = 130
 SHORT_TRAINING = {
