@@ -4,6 +4,7 @@ What takes minutes runs with a few songs and steps; what installs is checked aga
 files it names.
 """
 
+import configparser
 import glob
 import os
 import re
@@ -222,3 +223,14 @@ def test_every_file_that_a_page_names_is_there(page):
         if "NAME" in name or name.startswith("runs/"):
             continue  # stands for a file that the reader makes
         assert (ROOT / name).exists() or (ROOT / "basedrum" / name).exists(), name
+
+
+def test_an_installation_has_every_package_and_says_that_it_is_typed():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    packages = setup["options"]["packages"].split()
+    folders = {path.parent.relative_to(ROOT) for path in (ROOT / "basedrum").rglob("*.py")}
+    assert {".".join(folder.parts) for folder in folders} <= set(packages)
+    data = dict(setup["options.package_data"])
+    assert data["basedrum"] == "py.typed" and (ROOT / "basedrum" / "py.typed").exists()
+    assert "*.md" in data["basedrum.lab"] and (ROOT / "basedrum" / "lab" / "NOTES.md").exists()
