@@ -8,7 +8,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ["01_listen", "02_train", "03_compare"]
-SHORTER = {"WARMUP, GAME = 120, 150": "WARMUP, GAME = 6, 4", "count=100": "count=40"}  # what takes a minute
+SHORTER = {
+    "WARMUP, ADVERSARIAL = 120, 150": "WARMUP, ADVERSARIAL = 6, 4",
+    "count=100": "count=40",
+}  # what takes a minute
 
 
 def read(name):

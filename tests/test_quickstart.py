@@ -1,9 +1,10 @@
-"""Every command and every line of Python that the README shows, run in the order it shows them.
+"""Every command and every line of Python that the README and the pages of `docs/` show, run in their order.
 
 What takes minutes runs with a few songs and steps; what installs is checked against the Makefile and the
 files it names.
 """
 
+import configparser
 import glob
 import os
 import re
@@ -20,27 +21,36 @@ from basedrum import app, cli
 from basedrum.corpus.practice import practice_songs
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README, PLAYING, TRAINING, CONTRIBUTING = (
+    (ROOT / name).read_text(encoding="utf-8")
+    for name in ("README.md", "docs/playing.md", "docs/training.md", "CONTRIBUTING.md")
+)
+PAGES = [
+    "README.md",
+    "MODEL_CARD.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "data/README.md",
+    "samples/README.md",
+]
+PAGES += sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
+MAX_README_LINES = 130
 SHORT_TRAINING = {
-    "train": {
-        "warmup_steps": 2,
-        "steps": 2,
-        "critic_first": 1,
-        "ranking_steps": 2,
-        "batch": 8,
-        "probe_phrases": 8,
-    },
-    "model": {"width": 16, "critic_width": 16},
+    "model": {"width": 16, "discriminator_width": 16},
+    "train": {"batch": 8, "validation_phrases": 8},
+    "warmup": {"steps": 2},
+    "adversarial": {"steps": 2, "discriminator_first": 1},
+    "reranking": {"steps": 2},
 }
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language, page=README):
+    return re.findall(rf"```{language}\n(.*?)```", page, flags=re.DOTALL)
 
 
-def commands():
-    """Each command of the README, its comment cut off, in order."""
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
+def commands(page=README):
+    """Each command of a page, its comment cut off, in order."""
+    lines = [line for block in blocks("sh", page) for line in block.splitlines()]
     return [command for line in lines if (command := line.split("  #")[0].strip())]
 
 
@@ -63,7 +73,7 @@ def small(monkeypatch, folder):
 
     quick = evaluate.QUICK
     matching, two_sample = replace(quick.matching, steps=2), replace(quick.two_sample, steps=2)
-    effort = replace(quick, answers=2, answered_phrases=8, matching=matching, two_sample=two_sample)
+    effort = replace(quick, noise_songs=2, spliced_songs=2, matching=matching, two_sample=two_sample)
     monkeypatch.setattr(evaluate, "FULL", effort)
     monkeypatch.setattr(app, "prepare_practice", partial(app.prepare_practice, count=40))
     monkeypatch.chdir(folder)
@@ -80,7 +90,7 @@ def run(command):
         for section, values in SHORT_TRAINING.items():
             words += [word for key, value in values.items() for word in ("--set", f"{section}.{key}={value}")]
     if words[1] == "evaluate":
-        words += ["--limit", "40", "--quiet"]
+        words += ["--limit", "8", "--quiet"]
     assert cli.main(words[1:]) == 0, command
     return words
 
@@ -100,25 +110,34 @@ def test_every_command_of_the_readme_runs(small, folder, capsys):
         if not re.match(r"(\.venv/bin/)?basedrum ", command):
             continue
         words = run(command)
-        if "-o" in words and words[1] == "generate" and "--candidates" not in words:
+        if "-o" in words and words[1] == "generate":
             assert (folder / words[words.index("-o") + 1]).exists(), command
         done += 1
-    assert done >= 10
-    assert {"take.1.mid", "take.2.mid", "take.3.mid"} <= {path.name for path in folder.iterdir()}
+    assert done >= 9
     assert {path.suffix for path in (folder / "drums").iterdir()} == {".mid", ".png"}
-    assert (folder / "runs" / "mine" / "report.json").exists() and (
-        folder / "runs" / "quick" / "drummer.safetensors"
-    ).exists()
+    assert (folder / "funk.png").exists() and (folder / "funk.wav").exists()
+    assert (folder / "runs" / "mine" / "report.json").exists()
+
+
+def test_the_commands_of_the_training_page_are_those_of_the_readme_and_one_that_trains_on_practice_songs(
+    small, folder, capsys
+):
+    others = [command for command in commands(TRAINING) if command not in commands()]
+    assert others == ["basedrum train"]
+    run(others[0])
+    assert (folder / "runs" / "quick" / "drummer.safetensors").exists()
 
 
 def test_every_command_of_the_table_runs(small, folder, capsys):
     """What the table of things it can do says, in its order: later rows use what earlier ones wrote."""
-    rows = re.findall(r"^\| [^|]+ \| `(basedrum generate [^`]+)`", README, flags=re.MULTILINE)
-    assert len(rows) >= 11
+    rows = re.findall(r"^\| [^|]+ \| `(basedrum generate [^`]+)`", PLAYING, flags=re.MULTILINE)
+    assert len(rows) >= 16
     for command in rows:
         words = run(command)
         written = folder / words[words.index("-o") + 1]
-        written = written.with_name("best.1.mid") if "--candidates" in words else written
+        if "--candidates" in words:
+            assert {"best.1.mid", "best.2.mid", "best.3.mid"} <= {path.name for path in folder.iterdir()}
+            written = written.with_name("best.1.mid")
         assert written.exists(), command
         for option in ("--png", "--wav"):
             assert option not in words or written.with_suffix(f".{option[2:]}").exists(), command
@@ -137,11 +156,15 @@ def test_a_run_is_resumed_and_never_begun_twice(small, folder, capsys):
     assert (folder / "runs" / "twice" / "drummer.safetensors").read_bytes() == before
 
 
-def test_every_line_of_python_in_the_readme_runs(small, folder):
-    assert blocks("python")
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), {})
-    assert (folder / "funk-with-drums.mid").stat().st_size > 1000 and (folder / "funk.png").exists()
+@pytest.mark.parametrize("page", [README, PLAYING], ids=["README.md", "docs/playing.md"])
+def test_every_line_of_python_of_a_page_runs(page, small, folder):
+    (folder / "funk-with-drums.mid").unlink(missing_ok=True)
+    assert blocks("python", page)
+    for block in blocks("python", page):
+        exec(compile(block, "page", "exec"), {})
+    assert (folder / "funk-with-drums.mid").stat().st_size > 1000
+    if page is PLAYING:
+        assert (folder / "two.2.mid").exists() and (folder / "two.2.png").exists()
 
 
 def plan_of(*targets):
@@ -156,7 +179,8 @@ def plan_of(*targets):
 
 
 def test_the_commands_that_install_name_what_there_is():
-    others = [command for command in commands() if not re.match(r"(\.venv/bin/)?basedrum ", command)]
+    shown = [*commands(), *commands(CONTRIBUTING)]
+    others = [command for command in shown if not re.match(r"(\.venv/bin/)?basedrum ", command)]
     for command in others:
         words = shlex.split(command)
         if words == ["make", "demo"]:
@@ -165,7 +189,12 @@ def test_the_commands_that_install_name_what_there_is():
             assert (ROOT / words[words.index("-c") + 1]).exists() and words[-2:] == ["-e", ".[dev]"]
         else:
             plain = ("make test", "python3 -m venv .venv", '.venv/bin/python -m pytest -q -m "not slow"')
-            assert command in plain, f"{command}: not tested"
+            if words[0] == "make":
+                plan_of(words[1])
+            elif words[:4] == [".venv/bin/python", "-m", "pytest", "-q"] and len(words) == 5:
+                assert (ROOT / words[4]).is_file(), command
+            else:
+                assert command in plain, f"{command}: not tested"
 
 
 def test_what_make_test_and_ci_run_is_all_that_is_not_slow():
@@ -174,7 +203,31 @@ def test_what_make_test_and_ci_run_is_all_that_is_not_slow():
     assert "exec make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", re.findall(r"`([\w./-]+\.(?:md|py|txt))`|\]\(([\w./-]+)\)", README))
-def test_every_file_that_the_readme_names_is_there(name):
-    name = name[0] or name[1]
-    assert (ROOT / name).exists() or (ROOT / "basedrum" / name).exists(), name
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= MAX_README_LINES
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_of_a_page_leads_to_a_file_and_no_figure_is_missing(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert "@FIG" not in text
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        if "://" not in target:
+            assert ((ROOT / page).parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_that_a_page_names_is_there(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for name in re.findall(r"`([\w./-]+/[\w.-]+\.(?:md|py|txt|toml))`", text):
+        if "NAME" in name or name.startswith("runs/"):
+            continue  # stands for a file that the reader makes
+        assert (ROOT / name).exists() or (ROOT / "basedrum" / name).exists(), name
+
+
+def test_an_installation_says_that_it_is_typed_and_has_the_lab_notes():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    data = setup["options.package_data"]
+    assert data["basedrum"] == "py.typed" and (ROOT / "basedrum" / "py.typed").exists()
+    assert data["basedrum.lab"] == "*.md" and (ROOT / "basedrum" / "lab" / "NOTES.md").exists()
