@@ -1,9 +1,9 @@
 """Run `basedrum generate` on many inputs, one after the other in one process of limited memory, for the tests
 of bad input.
 
-`python generate_each.py < jobs.json > results`: a job is [input, output, more arguments] with the names as hex
-of their bytes; a line of JSON for each: exit status, what was printed, peak memory so far. An input that hangs
-ends the process, so the number of lines tells which.
+`python generate_each.py < jobs.json > results`: a job is [input, output, more arguments] with the names as
+hex of their bytes; a line of JSON for each: exit status, what was printed, peak memory so far. An input that
+hangs ends the process, so the number of lines tells which.
 """
 
 import contextlib

@@ -65,7 +65,8 @@ def kill_and_resume(nursery, data, folder, peace, moments, kills, faults=()):
     """
     task, half, done = {"train": [str(data), str(folder), TINY], "faults": list(faults)}, 0, 0
     for nth, stage, delay in moments:
-        end = nursery.kill(delay or 0.0, nth=nth, stages=[stage], wait="killed" if delay is None else "no", **task)
+        wait = "killed" if delay is None else "no"
+        end = nursery.kill(delay or 0.0, nth=nth, stages=[stage], wait=wait, **task)
         if end["status"] == 0:
             assert_as_in_peace(folder, peace)
             folder = folder.with_name(f"{folder.name}+")

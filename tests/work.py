@@ -1,5 +1,5 @@
-"""How much work a call does, told without a clock: the Python and C functions that it calls, and the memory it
-takes at most.
+"""How much work a call does, told without a clock: the Python and C functions that it calls, and the memory
+it takes at most.
 
 The counts are the same on every machine, so a bound can be tight where a limit in seconds could not; how fast
 the work is done is told by `benchmark.py`.
