@@ -1,4 +1,4 @@
-"""What every test needs: one thread, and the folder of real songs where there is one."""
+"""What every test needs: the same arithmetic on every machine, and the folder of real songs where there is one."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+torch.cpu.get_capabilities = dict  # so that precision `auto` is the same on every processor
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 

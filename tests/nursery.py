@@ -300,6 +300,7 @@ def _serve() -> None:
     import torch._dynamo
 
     torch.set_num_threads(1)
+    torch.cpu.get_capabilities = dict  # as in `conftest`
     import basedrum.training.loop  # noqa: F401 - so that no child needs to
 
     for line in sys.stdin:

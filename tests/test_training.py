@@ -307,6 +307,21 @@ def test_it_learns_two_songs_by_heart(data):
     assert agreement[0][0] > 0.6 > agreement[0][1] and agreement[1][1] > 0.6 > agreement[1][0]
 
 
+def test_precision_auto_is_what_the_processor_is_fast_at(practice_data, tmp_path, monkeypatch):
+    settings = [*TINY, "train.warmup_steps=1", "train.steps=1", "train.critic_first=0"]
+
+    def trained(name, precision, **can):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: can)
+        config = load_config("quick", [*settings, f"train.precision={precision!r}"])
+        return weights(train(config, practice_data, tmp_path / name, device="cpu", progress=False))
+
+    exact, halved = trained("exact", "float32", avx512_bf16=True), trained("halved", "bfloat16")
+    assert not same(exact, halved)
+    assert same(trained("plain", "auto", avx2=True), exact)
+    assert same(trained("avx512", "auto", avx512_bf16=True), halved)
+    assert same(trained("amx", "auto", amx_bf16=True), halved)
+
+
 TWO_PROCESSES = """
 import gc, sys, torch, torch.distributed as dist
 torch.set_num_threads(1)
