@@ -198,7 +198,7 @@ def training(preset: str, steps: int) -> None:
     print(f"training, preset {preset}, batch {batch}, {threads} threads: {1 / per_step:.2f} steps/s")
     print(
         f"  without penalty {1 / per_plain_step:.2f} steps/s, {work / 1e9:.1f} GFLOP a step: "
-        f"{work / per_plain_step / ceiling:.0%} of the {ceiling / 1e9:.0f} GFLOP/s of a 1024^2 {dtype} product"
+        f"{work / per_plain_step / ceiling:.0%} of {ceiling / 1e9:.0f} GFLOP/s of a 1024^2 {dtype} product"
     )
 
 
