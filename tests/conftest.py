@@ -1,9 +1,11 @@
 """What every test needs: the same arithmetic on every machine, and the folder of real songs where there is one."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from nursery import Nursery
 
 torch.set_num_threads(1)
 torch.cpu.get_capabilities = dict  # so that precision `auto` is the same on every processor
@@ -25,3 +27,11 @@ def practice_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from basedrum.app import prepare_practice
 
     return prepare_practice(tmp_path_factory.mktemp("practice"), count=32, progress=False)
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    """A process that has torch imported and forks a child for each command that has to run in one of its own."""
+    nursery = Nursery(tmp_path_factory.mktemp("nursery"))
+    yield nursery
+    nursery.close()

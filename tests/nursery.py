@@ -1,8 +1,8 @@
-"""Trainings to be killed, stopped and starved: one process imports torch once and forks a child for each of
+"""Commands to be killed, stopped and starved: one process imports torch once and forks a child for each of
 them.
 
-A task is one line of JSON on stdin: `train` (arguments of the loop) or `cli` (a command line), what is wrong
-with the child (`faults`), and at which `stages` it says so and waits. Answers are lines on stdout: the
+A task is one line of JSON on stdin: `train` (arguments of the loop), `cli` (a command line) or `each` (the
+jobs of `generate_each`), what is wrong with the child (`faults`), and at which `stages` it says so and waits. Answers are lines on stdout: the
 child's pid, the stages it comes to, and at its end its status and peak memory. At a stage a child waits to be
 killed, or for a signal (`wait`: "signal"), or goes on at once ("no").
 """
@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import generate_each
 
 STAGES = ("begun", "made", "written", "synced", "replaced", "saved")  # of writing run.safetensors, in order
 
@@ -120,6 +122,9 @@ class _Child:
         limit = self.task.get("file_limit")
         if limit:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        if "each" in self.task:
+            generate_each.main(self.task["each"])
+            return 0
         if "cli" in self.task:
             look.Look._draw = lambda *arguments: self.at(
                 "looking"

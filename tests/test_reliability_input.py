@@ -16,8 +16,6 @@ import os
 import random
 import socket
 import struct
-import subprocess
-import sys
 import tarfile
 import threading
 import zipfile
@@ -38,7 +36,6 @@ from basedrum.midi.reading import parse_song, read_song
 
 LIMIT_BYTES = 10**9
 PRECIOUS = b"what was there before"
-TESTS = Path(__file__).resolve().parent
 
 FOUR = NOTE * 4
 FAR = 58 * 3600 * 2 * 96  # 58 hours at 120 quarters a minute and 96 ticks a quarter
@@ -213,16 +210,13 @@ PATHS = {
 """Each is refused with status 2."""
 
 
-def generate_each(jobs):
+def generate_each(nursery, jobs):
     """Run the jobs (source, output, more) in one process; return a result for each."""
-    text = json.dumps(
-        [(os.fsencode(source).hex(), os.fsencode(output).hex(), more) for source, output, more in jobs]
-    )
-    command = [sys.executable, TESTS / "generate_each.py"]
-    done = subprocess.run(command, input=text, capture_output=True, text=True)
-    results = [json.loads(line) for line in done.stdout.splitlines()]
+    named = [(os.fsencode(source).hex(), os.fsencode(output).hex(), more) for source, output, more in jobs]
+    end = nursery.run(each=named)
+    results = [json.loads(line) for line in end["stdout"].splitlines()]
     assert len(results) == len(jobs), (
-        f"{jobs[len(results)][0]}: status {done.returncode} {done.stderr[-2000:]}"
+        f"{jobs[len(results)][0]}: status {end['status']} {end['stderr'][-2000:]}"
     )
     return results
 
@@ -244,7 +238,7 @@ def check(result, folder, before, name):
     return result["status"] == 0
 
 
-def played(folder, inputs):
+def played(nursery, folder, inputs):
     """Write inputs, each to a folder of its own with an output that exists, and generate; return {name:
     (result, folder)}."""
     jobs, folders = [], []
@@ -255,7 +249,10 @@ def played(folder, inputs):
         (place / "out.mid").write_bytes(PRECIOUS)
         jobs.append((place / "in.mid", place / "out.mid", []))
         folders.append((name, place))
-    return {name: (result, place) for (name, place), result in zip(folders, generate_each(jobs), strict=True)}
+    return {
+        name: (result, place)
+        for (name, place), result in zip(folders, generate_each(nursery, jobs), strict=True)
+    }
 
 
 def walked(data):
@@ -327,10 +324,9 @@ def check_counts(source, output, name):
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    return played(
-        tmp_path_factory.mktemp("inputs"), {**REFUSED, **{k: data for k, (data, _) in READ.items()}, **EITHER}
-    )
+def results(nursery, tmp_path_factory):
+    inputs = {**REFUSED, **{name: data for name, (data, _) in READ.items()}, **EITHER}
+    return played(nursery, tmp_path_factory.mktemp("inputs"), inputs)
 
 
 BEFORE = ["in.mid", "out.mid"]
@@ -362,13 +358,13 @@ def test_the_rest_is_one_or_the_other(results, name):
 
 
 @pytest.mark.slow
-def test_the_awkward_files_of_other_projects_through_the_command_line(shared_folder, tmp_path):
+def test_the_awkward_files_of_other_projects_through_the_command_line(nursery, shared_folder, tmp_path):
     """B3: at least 94 % are read up to the question where the bass is; and every accepted one is right."""
     with open(shared_folder / "torture" / "manifest.csv", newline="") as file:
         expected = {row["file"]: row["expected"] for row in csv.DictReader(file)}
     files = {name: (shared_folder / "torture" / "files" / name).read_bytes() for name in expected}
     reasons, num_read = collections.Counter(), 0
-    done = played(tmp_path, files)
+    done = played(nursery, tmp_path, files)
     for name, (result, folder) in done.items():
         if check(result, folder, BEFORE, name):
             reasons["accepted"] += 1
@@ -389,7 +385,7 @@ def test_the_awkward_files_of_other_projects_through_the_command_line(shared_fol
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory):
+def places(nursery, tmp_path_factory):
     """A folder with things that are no songs, and what `generate` says to each of PATHS."""
     folder = tmp_path_factory.mktemp("places")
     (folder / "good.mid").write_bytes(GOOD)
@@ -409,7 +405,7 @@ def places(tmp_path_factory):
     for path in PATHS.values():
         full = path if path.startswith(b"/") or not path else os.fsencode(folder) + b"/" + path
         jobs.append((full, os.fsencode(folder / "out.mid"), []))
-    results = dict(zip(PATHS, generate_each(jobs), strict=True))
+    results = dict(zip(PATHS, generate_each(nursery, jobs), strict=True))
     yield folder, listing, results
     here.close()
 
@@ -420,7 +416,7 @@ def test_what_is_no_file_is_refused(places, name):
     assert not check(results[name], folder, listing, name)
 
 
-def test_songs_of_any_name_are_read(tmp_path):
+def test_songs_of_any_name_are_read(nursery, tmp_path):
     names = [
         b"evil\n\x1b[31m\x07.mid",
         b"b\xe9ton-\xff.mid",
@@ -432,7 +428,7 @@ def test_songs_of_any_name_are_read(tmp_path):
     folder = os.fsencode(tmp_path)
     for name in names:
         Path(os.fsdecode(folder + b"/" + name)).write_bytes(GOOD)
-    results = generate_each([(folder + b"/" + name, b"", ["--png"]) for name in names])
+    results = generate_each(nursery, [(folder + b"/" + name, b"", ["--png"]) for name in names])
     for name, result in zip(names, results, strict=True):
         assert result["status"] == 0 and not result["err"], (name, result)
         assert result["out"].count("\n") == 1 and result["out"][:-1].isprintable(), (name, result)
@@ -441,10 +437,10 @@ def test_songs_of_any_name_are_read(tmp_path):
     assert made == sorted([*names, *(s + b".drums.mid" for s in stems), *(s + b".drums.png" for s in stems)])
 
 
-def test_a_name_without_room_for_the_drums_beside_it(tmp_path):
+def test_a_name_without_room_for_the_drums_beside_it(nursery, tmp_path):
     source = tmp_path / ("x" * 251 + ".mid")
     source.write_bytes(GOOD)
-    (result,) = generate_each([(source, b"", [])])
+    (result,) = generate_each(nursery, [(source, b"", [])])
     assert result["status"] == 2 and result["err"].count("\n") == 1 and "cannot be written" in result["err"]
     assert os.listdir(tmp_path) == [source.name]
 

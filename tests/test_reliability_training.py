@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 import pytest
-from nursery import STAGES, Nursery
+from nursery import STAGES
 
 from basedrum.errors import CheckpointError, TrainingError
 from basedrum.training.runfolder import RunFolder
@@ -23,13 +23,6 @@ TINY = [
     "train.penalty_every=2", "train.reconstruction_every=2", "train.precision='float32'",
 ]  # fmt: skip
 ASIDE = ("notes.part", ".mine.part", ".run.safetensors.part", "run.safetensors.12345678.part")
-
-
-@pytest.fixture(scope="module")
-def nursery(tmp_path_factory):
-    nursery = Nursery(tmp_path_factory.mktemp("nursery"))
-    yield nursery
-    nursery.close()
 
 
 @pytest.fixture(scope="module")

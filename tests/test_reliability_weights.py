@@ -10,20 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from nursery import Nursery
 from safetensors.torch import load, save
 
 from basedrum import weights
 
 SMALL = ["model.width=8", "model.critic_width=8", "train.batch=4", "train.warmup_steps=1", "train.steps=1"]
 PEAK_MB = 1000
-
-
-@pytest.fixture(scope="module")
-def nursery(tmp_path_factory):
-    nursery = Nursery(tmp_path_factory.mktemp("nursery"))
-    yield nursery
-    nursery.close()
 
 
 @pytest.fixture(scope="module")
