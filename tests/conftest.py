@@ -1,4 +1,4 @@
-"""What every test needs: the same arithmetic on every machine, and the folder of real songs where there is one."""
+"""What every test needs: the same arithmetic on every machine, and what is made once for all of them."""
 
 from collections.abc import Iterator
 from pathlib import Path

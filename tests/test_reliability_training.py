@@ -171,24 +171,13 @@ def ended(process):
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_leaves(nursery, practice_data, quiet, tmp_path, number, status):
-    arguments = [
-        sys.executable,
-        "-m",
-        "basedrum",
-        *command(practice_data, tmp_path),
-        "--set",
-        "train.save_every=1000",
-    ]
-    with subprocess.Popen(
-        arguments, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    ) as process:
-        while process.poll() is None and not (tmp_path / "log.csv").exists():
-            time.sleep(0.01)
-        process.send_signal(number)
-        complaint = ended(process)
-    assert process.returncode == status, complaint
-    assert "Traceback" not in complaint and len(complaint.splitlines()) <= 2
-    assert 3 <= load_run(tmp_path / "run.safetensors")["step"] < 14
+    arguments = command(practice_data, tmp_path, "--set", "train.save_every=1000")
+    pid = nursery.start(cli=arguments, stages=["looking"], nth=0, wait="signal")
+    assert nursery.news() == "looking" and not (tmp_path / "run.safetensors").exists()
+    os.kill(pid, number)
+    end = nursery.news()
+    assert end["status"] == status and end["stderr"] == "basedrum: stopped\n"
+    assert 3 <= load_run(tmp_path / "run.safetensors")["step"] <= 4, "at once, with what was done until then"
     assert_resumes(nursery, practice_data, tmp_path, quiet)
 
 
