@@ -31,7 +31,7 @@ def practice_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
-    """A process that has torch imported and forks a child for each command that has to run in one of its own."""
+    """A process that has torch imported and forks a child for each command that needs one of its own."""
     nursery = Nursery(tmp_path_factory.mktemp("nursery"))
     yield nursery
     nursery.close()

@@ -2,9 +2,9 @@
 them.
 
 A task is one line of JSON on stdin: `train` (arguments of the loop), `cli` (a command line) or `each` (the
-jobs of `generate_each`), what is wrong with the child (`faults`), and at which `stages` it says so and waits. Answers are lines on stdout: the
-child's pid, the stages it comes to, and at its end its status and peak memory. At a stage a child waits to be
-killed, or for a signal (`wait`: "signal"), or goes on at once ("no").
+jobs of `generate_each`), what is wrong with the child (`faults`), and at which `stages` it says so and waits.
+Answers are lines on stdout: the child's pid, the stages it comes to, and at its end its status and peak
+memory. At a stage a child waits to be killed, or for a signal (`wait`: "signal"), or goes on at once ("no").
 """
 
 from __future__ import annotations
