@@ -9,8 +9,10 @@ memory. At a stage a child waits to be killed, or for a signal (`wait`: "signal"
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import resource
 import select
 import signal
@@ -299,6 +301,14 @@ def _size_of_weights(trainer, step: int) -> dict[str, float]:
     return {"size": float(sum(p.double().abs().sum() for p in trainer.averaged.parameters()))}
 
 
+def _import_all(*packages: str) -> None:
+    """Import all modules of these packages."""
+    for name in packages:
+        path = importlib.import_module(name).__path__
+        for module in pkgutil.walk_packages(path, f"{name}."):
+            importlib.import_module(module.name)
+
+
 def _serve() -> None:
     wire = os.dup(1)
     import torch
@@ -306,6 +316,7 @@ def _serve() -> None:
 
     torch.set_num_threads(1)
     torch.cpu.get_capabilities = dict  # as in `conftest`
+    _import_all("basedrum.music", "basedrum.midi", "basedrum.models", "basedrum.drummer")
     import basedrum.training.loop  # noqa: F401 - so that no child needs to
 
     for line in sys.stdin:
