@@ -404,20 +404,10 @@ def test_the_folder_is_held_while_the_practice_songs_are_prepared(nursery, tmp_p
         pass
 
 
-def test_a_training_does_not_depend_on_where_and_when_it_runs(practice_data, tmp_path):
+def test_a_training_does_not_depend_on_where_and_when_it_runs(practice_data, quiet, tmp_path):
     """Same data, seed and one thread: the same bytes in another folder, with another hash seed, locale and
     time zone."""
-    surroundings = (
-        {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "UTC"},
-        {"PYTHONHASHSEED": "77", "LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo"},
-    )
-    for name, variables in zip("ab", surroundings, strict=True):
-        (tmp_path / name).mkdir()
-        arguments = [sys.executable, "-m", "basedrum", *command(practice_data, tmp_path / name / "run")]
-        environment = os.environ | variables | {"OMP_NUM_THREADS": "1"}
-        subprocess.run(arguments, check=True, cwd=tmp_path / name, env=environment, capture_output=True)
-    files = [
-        [(tmp_path / name / "run" / f"{kind}.safetensors").read_bytes() for kind in ("run", "drummer")]
-        for name in "ab"
-    ]
-    assert files[0] == files[1]
+    variables = {"PYTHONHASHSEED": "77", "LC_ALL": "C", "TZ": "Asia/Tokyo", "OMP_NUM_THREADS": "1"}
+    arguments = [sys.executable, "-m", "basedrum", *command(practice_data, tmp_path / "run")]
+    subprocess.run(arguments, check=True, cwd=tmp_path, env=os.environ | variables, capture_output=True)
+    assert_as_in_peace(tmp_path / "run", quiet)
