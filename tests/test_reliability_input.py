@@ -419,7 +419,9 @@ def test_songs_of_any_name_are_read(nursery, tmp_path):
     results = generate_each(nursery, [(folder + b"/" + name, b"", ["--png"]) for name in names])
     for name, result in zip(names, results, strict=True):
         assert result["status"] == 0 and not result["err"], (name, result)
-        assert result["out"].count("\n") == 1 and result["out"][:-1].isprintable(), (name, result)
+        lines = result["out"].splitlines()
+        assert len(lines) == 2 and lines[1].startswith("seed "), (name, result)
+        assert result["out"].count("\n") == 2 and all(line.isprintable() for line in lines), (name, result)
     made = sorted(os.listdir(folder))
     stems = [name[:-4] for name in names]
     assert made == sorted([*names, *(s + b".drums.mid" for s in stems), *(s + b".drums.png" for s in stems)])
