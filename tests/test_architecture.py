@@ -322,3 +322,24 @@ def test_importing_the_package_and_the_verbs_loads_nothing_heavy():
         [sys.executable, "-c", probe], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"torch", "numpy", "symusic"} & set(loaded)
+
+
+CLOCKS = {"time", "monotonic", "perf_counter", "process_time", "thread_time"}
+
+
+def clocks(source):
+    """Return the names of clocks that a module of tests reads or imports."""
+    nodes = list(ast.walk(ast.parse(source)))
+    read = [node for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "time"]
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "time"]
+    names = [node.attr for node in read] + [alias.name for node in imports for alias in node.names]
+    return sorted(CLOCKS & {name.removesuffix("_ns") for name in names})
+
+
+def test_no_test_reads_a_clock():
+    """A machine may be slow: work is counted (`work.py`), speed is told by `benchmark.py`."""
+    paths = sorted(Path(__file__).parent.glob("test_*.py"))
+    assert len(paths) > 50
+    assert {path.name: found for path in paths if (found := clocks(path.read_text(encoding="utf-8")))} == {}
+    assert clocks("import time\nbegan = time.perf_counter_ns()") == ["perf_counter"]
+    assert clocks("from time import monotonic, sleep") == ["monotonic"]

@@ -338,6 +338,16 @@ def test_a_density_that_is_held_on_to_is_come_nearer():
     assert (near < far - 5).all(), (far, near)
 
 
+def test_a_drummer_holds_on_to_a_density_by_itself():
+    network, bits = awake(), some_bits()
+    given = condition(CONFIG, density=torch.tensor([0.0, 40.0, 12.0, 180.0]))
+    loose = Guided(network, 1.0, 1.0, hold=0.0).play(given, bits)
+    held = Guided(network, 1.0, 1.0).play(given, bits)
+    far, near = ((hits.sum(dim=(1, 2)) / 4 - given.density).abs()[1:] for hits in (loose, held))
+    assert (near < far - 2).all(), (far, near)
+    assert torch.equal(held, network.play(given, bits, hold=0.4))
+
+
 def test_a_crash_comes_again_with_its_bar_as_often_as_asked():
     config = ModelConfig(family="autoregressive", width=16, plans=True)
     network, size = awake(config), 200

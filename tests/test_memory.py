@@ -7,7 +7,7 @@ import torch
 import basedrum
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.drummer.memory import Memory
-from basedrum.drummer.sampling import PhraseModel
+from basedrum.drummer.sampling import PhraseModel, load_phrase_model
 from basedrum.midi.building import build_midi
 from basedrum.midi.reading import parse_song
 from basedrum.models.recall import LEAST, bass_line, likeness, recall
@@ -168,6 +168,24 @@ def test_a_drummer_with_a_memory_trains_ranks_and_plays_a_song(data, practice_da
 
     drums = np.random.default_rng(0).random((64, 12)) < 0.3
     assert not np.array_equal(last(drums), last(~drums)), "what was played then is heard"
+
+
+def test_without_the_drums_before_nothing_is_recalled():
+    """As in training: a phrase that is played as the first one is not told how alike an earlier one was."""
+    model = load_phrase_model()
+    verse, chorus, other = roll(5, 5, 7, 7, 9, 9, 12, 12), roll(9, 2, 9, 2), roll(1, 1, 1, 4)
+    rng = np.random.default_rng(3)
+    drums = rng.random((2, 64, 12)) < 0.15
+    played = {}
+    for name, first in (("known", verse), ("new", other)):
+        memory = Memory()
+        for bass, hits in zip((first, chorus), drums, strict=True):
+            memory.remember(bass[None].repeat(8, axis=0), hits[None].repeat(8, axis=0))
+        for before in (None, drums[1][None].repeat(8, axis=0)):
+            phrase = (verse[None].repeat(8, axis=0), np.full(8, 120.0), np.full((8, 4), 16), before, 5)
+            played[name, before is None] = model.play(*phrase, memory=memory)
+    assert not np.array_equal(played["known", False], played["new", False])
+    assert np.array_equal(played["known", True], played["new", True])
 
 
 def test_a_verse_that_comes_back_gets_its_groove_back():

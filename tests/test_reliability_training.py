@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 import pytest
-from nursery import STAGES, Nursery
+from nursery import STAGES
 
 from basedrum.errors import CheckpointError, TrainingError
 from basedrum.training.runfolder import RunFolder
@@ -23,13 +23,6 @@ TINY = [
     "train.penalty_every=2", "train.reconstruction_every=2", "train.precision='float32'",
 ]  # fmt: skip
 ASIDE = ("notes.part", ".mine.part", ".run.safetensors.part", "run.safetensors.12345678.part")
-
-
-@pytest.fixture(scope="module")
-def nursery(tmp_path_factory):
-    nursery = Nursery(tmp_path_factory.mktemp("nursery"))
-    yield nursery
-    nursery.close()
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +58,8 @@ def kill_and_resume(nursery, data, folder, peace, moments, kills, faults=()):
     """
     task, half, done = {"train": [str(data), str(folder), TINY], "faults": list(faults)}, 0, 0
     for nth, stage, delay in moments:
-        end = nursery.kill(delay or 0.0, nth=nth, stages=[stage], wait=60.0 if delay is None else 0.0, **task)
+        wait = "killed" if delay is None else "no"
+        end = nursery.kill(delay or 0.0, nth=nth, stages=[stage], wait=wait, **task)
         if end["status"] == 0:
             assert_as_in_peace(folder, peace)
             folder = folder.with_name(f"{folder.name}+")
@@ -167,28 +161,23 @@ def assert_resumes(nursery, data, folder, peace):
     assert not list(folder.rglob("*.part"))
 
 
+def ended(process):
+    """Wait for the end of a process; return what it complained of. One that hangs ends with the test."""
+    try:
+        return process.communicate()[1]
+    finally:
+        process.kill()
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_leaves(nursery, practice_data, quiet, tmp_path, number, status):
-    arguments = [
-        sys.executable,
-        "-m",
-        "basedrum",
-        *command(practice_data, tmp_path),
-        "--set",
-        "train.save_every=1000",
-    ]
-    with subprocess.Popen(
-        arguments, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    ) as process:
-        while process.poll() is None and not (tmp_path / "log.csv").exists():
-            time.sleep(0.01)
-        process.send_signal(number)
-        began = time.monotonic()
-        complaint = process.communicate()[1]
-        assert time.monotonic() - began < 5
-    assert process.returncode == status, complaint
-    assert "Traceback" not in complaint and len(complaint.splitlines()) <= 2
-    assert 3 <= load_run(tmp_path / "run.safetensors")["step"] < 14
+    arguments = command(practice_data, tmp_path, "--set", "train.save_every=1000")
+    pid = nursery.start(cli=arguments, stages=["looking"], nth=0, wait="signal")
+    assert nursery.news() == "looking" and not (tmp_path / "run.safetensors").exists()
+    os.kill(pid, number)
+    end = nursery.news()
+    assert end["status"] == status and end["stderr"] == "basedrum: stopped\n"
+    assert 3 <= load_run(tmp_path / "run.safetensors")["step"] <= 4, "at once, with what was done until then"
     assert_resumes(nursery, practice_data, tmp_path, quiet)
 
 
@@ -198,7 +187,7 @@ def test_a_signal_saves_and_leaves(nursery, practice_data, quiet, tmp_path, numb
 )
 def test_a_signal_at_a_bad_moment_loses_nothing(nursery, practice_data, quiet, tmp_path, stages, nth):
     """Before the first step, in the warm-up, during a look, again and again while it saves."""
-    pid = nursery.start(cli=command(practice_data, tmp_path), stages=stages, nth=nth, wait=0.1)
+    pid = nursery.start(cli=command(practice_data, tmp_path), stages=stages, nth=nth, wait="signal")
     while isinstance(news := nursery.news(), str):
         os.kill(pid, signal.SIGINT)
     assert news["status"] == 130, news["stderr"]
@@ -210,21 +199,19 @@ def test_a_signal_at_a_bad_moment_loses_nothing(nursery, practice_data, quiet, t
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_while_the_practice_songs_are_prepared(nursery, tmp_path, number, status):
     arguments = [part for part in command("DATA", tmp_path / "run") if part not in ("--data", "DATA")]
-    pid = nursery.start(cli=arguments, faults=["few_songs"])
-    while not list(tmp_path.glob("run/practice/songs/*.mid")):
-        time.sleep(0.002)
+    pid = nursery.start(cli=arguments, faults=["few_songs"], stages=["song"], nth=0, wait="signal")
+    assert nursery.news() == "song"
     os.kill(pid, number)
-    began = time.monotonic()
     end = nursery.news()
-    assert end["status"] == status and time.monotonic() - began < 5, end["stderr"]
-    assert "Traceback" not in end["stderr"]
+    assert end["status"] == status and "Traceback" not in end["stderr"], end["stderr"]
+    assert len(list(tmp_path.glob("run/practice/songs/*.mid"))) == 1, "at once, not when all are made"
     end = nursery.run(cli=arguments, faults=["few_songs"])
     assert end["status"] == 0, end["stderr"]
 
 
 @pytest.mark.slow
 def test_signals_at_any_moment(nursery, practice_data, quiet, tmp_path):
-    """From the first import to the last step: it leaves in five seconds, and goes on where it was."""
+    """From the first import to the last step: it leaves, and goes on where it was."""
     rng, folder = np.random.default_rng(0), tmp_path / "run"
     for _ in range(12):
         number = [signal.SIGINT, signal.SIGTERM][int(rng.integers(2))]
@@ -234,9 +221,7 @@ def test_signals_at_any_moment(nursery, practice_data, quiet, tmp_path):
         ) as process:
             time.sleep(0.3 + 4 * rng.random())
             process.send_signal(number)
-            began = time.monotonic()
-            complaint = process.communicate()[1]
-            assert time.monotonic() - began < 5
+            complaint = ended(process)
         asleep = (
             -number
         )  # Python itself was still starting or leaving already; a shell says 128 + number to that too
@@ -255,7 +240,7 @@ def test_signals_at_any_moment(nursery, practice_data, quiet, tmp_path):
 def stopped(nursery, practice_data, tmp_path):
     """The folder of a training that a signal stopped in its sixth step."""
     folder = tmp_path / "stopped"
-    pid = nursery.start(cli=command(practice_data, folder), stages=["step"], nth=5, wait=0.1)
+    pid = nursery.start(cli=command(practice_data, folder), stages=["step"], nth=5, wait="signal")
     while isinstance(news := nursery.news(), str):
         os.kill(pid, signal.SIGTERM)
     assert news["status"] == 143, news["stderr"]
@@ -298,6 +283,8 @@ def test_a_size_limit_leaves_the_last_checkpoint(nursery, practice_data, quiet, 
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 12 MB of its own."""
+    if shutil.which("mount") is None:
+        pytest.skip("no mount here")
     folder = tmp_path / "disk"
     folder.mkdir()
     done = subprocess.run(
@@ -393,7 +380,7 @@ def test_a_second_training_is_refused_before_torch_is_imported(practice_data, tm
 
 def test_the_first_training_is_not_disturbed_by_a_second(nursery, practice_data, quiet, tmp_path):
     """Not even while its practice songs would be prepared, nor by its sweeping."""
-    pid = nursery.start(cli=command(practice_data, tmp_path), stages=["written"], nth=3, wait=60.0)
+    pid = nursery.start(cli=command(practice_data, tmp_path), stages=["written"], nth=3)
     assert nursery.news() == "written"
     assert list(tmp_path.glob(".run.safetensors.*.part"))
     with pytest.raises(TrainingError, match="another training"), RunFolder(tmp_path).lock():
@@ -417,20 +404,10 @@ def test_the_folder_is_held_while_the_practice_songs_are_prepared(nursery, tmp_p
         pass
 
 
-def test_a_training_does_not_depend_on_where_and_when_it_runs(practice_data, tmp_path):
+def test_a_training_does_not_depend_on_where_and_when_it_runs(practice_data, quiet, tmp_path):
     """Same data, seed and one thread: the same bytes in another folder, with another hash seed, locale and
     time zone."""
-    surroundings = (
-        {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "UTC"},
-        {"PYTHONHASHSEED": "77", "LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo"},
-    )
-    for name, variables in zip("ab", surroundings, strict=True):
-        (tmp_path / name).mkdir()
-        arguments = [sys.executable, "-m", "basedrum", *command(practice_data, tmp_path / name / "run")]
-        environment = os.environ | variables | {"OMP_NUM_THREADS": "1"}
-        subprocess.run(arguments, check=True, cwd=tmp_path / name, env=environment, capture_output=True)
-    files = [
-        [(tmp_path / name / "run" / f"{kind}.safetensors").read_bytes() for kind in ("run", "drummer")]
-        for name in "ab"
-    ]
-    assert files[0] == files[1]
+    variables = {"PYTHONHASHSEED": "77", "LC_ALL": "C", "TZ": "Asia/Tokyo", "OMP_NUM_THREADS": "1"}
+    arguments = [sys.executable, "-m", "basedrum", *command(practice_data, tmp_path / "run")]
+    subprocess.run(arguments, check=True, cwd=tmp_path, env=os.environ | variables, capture_output=True)
+    assert_as_in_peace(tmp_path / "run", quiet)
