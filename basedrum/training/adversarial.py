@@ -160,13 +160,15 @@ class Adversarial:
             discriminator.parameters(), config.discriminator_lr, betas=betas
         )
         self.turn_alone = ModelTurn(model)
-        self.turn = process.shared(self.turn_alone, find_unused_parameters=True)
+        self.turn: Any = None  # shared when it is first used: a wrapper notes the gradients of the warm-up, too
         self.loss = process.shared(DiscriminatorLoss(discriminator, config))
 
     def advance(self, step: int, number: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Take one step, as `Phase` says."""
         config = self.config
         batch = self.feed.batch(step)
+        if self.turn is None:
+            self.turn = self.process.shared(self.turn_alone, find_unused_parameters=True)
         model_moves = config.model_moves if number >= config.discriminator_first else 0
         losses: dict[str, Tensor] = {}
         for move in range(max(config.discriminator_moves, model_moves)):

@@ -97,11 +97,11 @@ class Batches:
     def __init__(self, data: PhraseDataset, config: Config, split: str = "train") -> None:
         self.data, self.config, self.lookahead = data, config, config.model.lookahead
         rows = data.rows(split)
-        self.recalled, self.likeness = recalled_rows(data, rows, self.lookahead)
         self.rows = rows[data.index["previous"][rows] >= 0] if self.lookahead else rows
         if not len(self.rows):
             what = " with a phrase before them" * self.lookahead
             raise DataError(f"{data.folder}: no {split} phrases{what}, prepare more songs")
+        self.recalled, self.likeness = recalled_rows(data, rows, self.lookahead)
         weights = np.asarray(data.index["weight"][self.rows], dtype=np.float64)
         self.cumulative = np.cumsum(weights if weights.sum() > 0 else np.ones(len(self.rows)))
         number = {name: i + 1 for i, name in enumerate(config.model.styles)}
