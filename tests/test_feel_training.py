@@ -7,7 +7,7 @@ from groove_zip import write_groove_zip
 
 from basedrum.corpus.groove import read_groove
 from basedrum.drummer.feel import draw_feel
-from basedrum.errors import CheckpointError, DataError
+from basedrum.errors import WeightsError, DataError
 from basedrum.evaluation import feel as figures
 from basedrum.models.feel import LEVELS, PARTS, FeelConfig, FeelNet, pinball
 from basedrum.music.kit import CLOSED_HAT, KICK, SNARE
@@ -152,7 +152,7 @@ def test_weights_of_a_feel_are_no_drummer_and_damage_is_told(network, takes, tmp
     data = bytearray(path.read_bytes())
     data[-3] ^= 1
     path.write_bytes(bytes(data))
-    with pytest.raises(CheckpointError):
+    with pytest.raises(WeightsError):
         load_feel(path)
 
 
