@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -46,6 +47,7 @@ GRID = {
     "lowest_pitch": LOWEST_PITCH,
     "pitches": NUM_PITCHES,
 }
+KIT = [[voice, list(pitches)] for voice, pitches, _ in kit.KIT]
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def save_drummer(
         reranks: that the discriminator has learned to rank samples, and is to do so.
 
     Raises:
-        WeightsError: weights that are not finite in half precision. BasedrumError: the file cannot be written.
+        WeightsError: weights that are not finite in half precision. BasedrumError: the disk fails.
     """
     tensors = dict(model.state_dict())
     if discriminator is not None:
@@ -114,7 +116,8 @@ def load_drummer(name_or_path: str | os.PathLike = "default") -> Drummer:
     name = os.fspath(name_or_path)
     tensors, header = _read(_find(name), "drummer")
     config = _config_of(header, name)
-    model = _filled(build_model, config, _without(tensors, DISCRIMINATOR), "", name)
+    of_model = {k: v for k, v in tensors.items() if not k.startswith(DISCRIMINATOR)}
+    model = _filled(build_model, config, of_model, "", name)
     reranker = None
     if header.get("reranks") is True:
         reranker = _filled(build_discriminator, config, tensors, DISCRIMINATOR, name).eval()
@@ -170,9 +173,7 @@ def load_run(path: str | os.PathLike) -> dict:
     try:
         return dict(_give_tensors(header["state"], tensors))
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise WeightsError(
-            f"{printable(path)}: holds no state of a training, name another file"
-        ) from error
+        raise WeightsError(f"{printable(path)}: holds no state of a training, name another file") from error
 
 
 def _find(name: str) -> Path:
@@ -217,9 +218,8 @@ def _filled(build, config, tensors: dict[str, Tensor], prefix: str, name: str):
     for key in [*wanted, *held]:
         if key not in held or key not in wanted:
             what = "has no" if key not in held else "has an unknown"
-            raise WeightsError(
-                f"model {printable(name)}: {what} tensor {prefix}{printable(key)}, take a file of this version"
-            )
+            shown = f"{what} tensor {prefix}{printable(key)}"
+            raise WeightsError(f"model {printable(name)}: {shown}, take a file of this version")
         if held[key].shape != wanted[key].shape:
             shapes = f"{tuple(held[key].shape)}, expected {tuple(wanted[key].shape)}"
             raise WeightsError(
@@ -228,10 +228,6 @@ def _filled(build, config, tensors: dict[str, Tensor], prefix: str, name: str):
     floats = {k: v.float() if v.is_floating_point() else v for k, v in held.items()}
     network.load_state_dict(floats, assign=True)
     return network
-
-
-def _without(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k: v for k, v in tensors.items() if not k.startswith(prefix)}
 
 
 def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -243,7 +239,7 @@ def _write(path: str | os.PathLike, tensors: dict[str, Tensor], header: dict) ->
     bad = next((k for k, v in tensors.items() if v.is_floating_point() and not torch.isfinite(v).all()), None)
     if bad:
         raise WeightsError(f"{printable(path)}: not written: {bad} holds values that are not finite")
-    header = {"format": FORMAT, **header, "grid": GRID, "kit": [list(row[:2]) for row in kit.KIT]}
+    header = {"format": FORMAT, **header, "grid": GRID, "kit": KIT}
     header["sha256"] = _digest(header, tensors)
     write_atomic(path, save(tensors, {"basedrum": json.dumps(header, sort_keys=True)}))
 
@@ -266,20 +262,15 @@ def _read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict]:
         OverflowError,
         RuntimeError,
     ) as error:
-        raise WeightsError(
-            f"{shown}: no weights of basedrum, or damaged, name another file"
-        ) from error
+        raise WeightsError(f"{shown}: no weights of basedrum, or damaged, name another file") from error
     if header.get("format") != FORMAT:
         raise WeightsError(_other_format(shown, header.get("format")))
     if header.get("kind") != kind:
-        raise WeightsError(
-            f"{shown}: holds a {printable(header.get('kind'))}, expected a {kind}, name another file"
-        )
+        found = printable(header.get("kind"))
+        raise WeightsError(f"{shown}: holds a {found}, expected a {kind}, name another file")
     if header.pop("sha256", None) != _digest(header, tensors):
         raise WeightsError(f"{shown}: damaged (its check sum does not fit), take a fresh copy")
-    if header.get("grid") != GRID or header.get("kit") != json.loads(
-        json.dumps([list(row[:2]) for row in kit.KIT])
-    ):
+    if header.get("grid") != GRID or header.get("kit") != KIT:
         raise WeightsError(f"{shown}: made for another grid or kit, train it again with this version")
     for key, value in tensors.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
@@ -311,9 +302,7 @@ def _read_bytes(path: Path) -> tuple[bytes, dict]:
         if not stat.S_ISREG(about.st_mode):
             raise WeightsError(f"{shown}: not a file, name a file of weights")
         if about.st_size > MAX_BYTES:
-            raise WeightsError(
-                f"{shown}: larger than {MAX_BYTES >> 20} MiB, name a file of weights of ours"
-            )
+            raise WeightsError(f"{shown}: larger than {MAX_BYTES >> 20} MiB, name a file of weights of ours")
         start = file.read(8)
         size = int.from_bytes(start, "little")
         if len(start) < 8 or size > MAX_HEADER_BYTES:
@@ -351,7 +340,7 @@ def _take_tensors(value: object, place: str, tensors: dict[str, Tensor]) -> obje
     raise TypeError(f"{place} is a {type(value).__name__}, which a file of weights cannot hold")
 
 
-def _give_tensors(value: object, tensors: dict[str, Tensor]) -> object:
+def _give_tensors(value: object, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, list):
         return [_give_tensors(item, tensors) for item in value]
     if isinstance(value, dict):

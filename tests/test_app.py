@@ -10,7 +10,7 @@ import pytest
 
 import basedrum
 from basedrum import app
-from basedrum.errors import BasedrumError, WeightsError, ConfigError, MidiError, NoBassError
+from basedrum.errors import BasedrumError, ConfigError, MidiError, NoBassError, WeightsError
 from basedrum.midi.building import build_midi
 from basedrum.midi.reading import read_song
 from basedrum.music.bass_track import drum_notes
@@ -178,7 +178,7 @@ def test_the_settings_reach_the_drummer(tmp_path, monkeypatch):
     monkeypatch.setattr(
         FakeModel,
         "new_song",
-        lambda self, seed, **settings: seen.update(settings) or FakeState(seed, 1, 1, 1),
+        lambda self, seed, controls: seen.update(vars(controls)) or FakeState(seed, 1, 1, 1),
     )
     basedrum.Drummer().play(write_bass(tmp_path / "b.mid"), temperature=0.5, density=9.0, style="funk")
     assert seen == {"temperature": 0.5, "density": 9.0, "style": "funk"}

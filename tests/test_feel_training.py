@@ -7,7 +7,7 @@ from groove_zip import write_groove_zip
 
 from basedrum.corpus.groove import read_groove
 from basedrum.drummer.feel import draw_feel
-from basedrum.errors import WeightsError, DataError
+from basedrum.errors import DataError, WeightsError
 from basedrum.evaluation import feel as figures
 from basedrum.models.feel import LEVELS, PARTS, FeelConfig, FeelNet, pinball
 from basedrum.music.kit import CLOSED_HAT, KICK, SNARE

@@ -1,4 +1,4 @@
-"""The family that ships: what each hit depends on, that sampling and likelihood agree, guidance, its training."""
+"""The family that ships: what a hit depends on, that sampling and likelihood agree, guidance, training."""
 
 from dataclasses import replace
 
@@ -113,7 +113,7 @@ def test_its_log_likelihood_counts_the_hits_on_steps_that_exist_and_the_choices_
 
 
 def test_voices_of_a_step_wait_for_each_other():
-    """A chain that has to be drawn one voice after the other: each plays if and only if the one before rests."""
+    """A chain that has to be drawn one voice after the other: each plays if the one before rests."""
     model = awake()
     with torch.no_grad():
         generator = model.generator
@@ -323,9 +323,7 @@ def test_a_repeated_bar_is_learned_from_where_it_was_first_played():
 
 
 def configured(*more, preset="modern"):
-    return load_config(
-        preset, [*SMALL, "warmup.steps=24", "adversarial.steps=0", "reranking.steps=0", *more]
-    )
+    return load_config(preset, [*SMALL, "warmup.steps=24", "adversarial.steps=0", "reranking.steps=0", *more])
 
 
 def leave(trainer, step):

@@ -87,7 +87,10 @@ def test_plans_are_drawn_as_often_as_the_network_says():
 def test_at_temperature_0_the_likeliest_is_taken():
     network = Planner()
     told = condition(20, bars("a", "b", "c", "d").expand(20, -1, -1))
-    one, two = (network.draw(told, torch.rand(20, 4, generator=random(seed)), Guidance(temperature=0.0)) for seed in (1, 2))
+    one, two = (
+        network.draw(told, torch.rand(20, 4, generator=random(seed)), Guidance(temperature=0.0))
+        for seed in (1, 2)
+    )
     assert torch.equal(one, two)
 
 
@@ -133,7 +136,9 @@ def test_a_bar_that_was_played_when_the_bass_was_last_like_this_is_recalled():
     plan = torch.tensor([[RECALLED, 0, 2, RECALLED]])
     assert torch.equal(follow_plan(bars("g", "g", "g", "g"), told, plan), bars("e", "g", "e", "h"))
     nothing = with_memory(told, torch.zeros(1, 64, 12), likeness=0)
-    assert not possible(nothing)[..., RECALLED].any() and plan_of(bars("e", "f", "d", "h"), nothing)[0, 0] == 0
+    assert (
+        not possible(nothing)[..., RECALLED].any() and plan_of(bars("e", "f", "d", "h"), nothing)[0, 0] == 0
+    )
 
 
 def test_a_planner_uses_what_is_recalled_and_the_bass_before():

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from nursery import STAGES, Nursery
 
-from basedrum.errors import WeightsError, TrainingError
+from basedrum.errors import TrainingError, WeightsError
 from basedrum.training.runfolder import RunFolder
 from basedrum.weights import load_drummer, load_run
 
 TINY = [
-    "model.width=8", "model.discriminator_width=8", "train.batch=4", "train.evaluate_every=3", "train.save_every=1",
-    "train.validation_phrases=8", "train.precision='float32'", "warmup.steps=5", "adversarial.steps=9",
+    "model.width=8", "model.discriminator_width=8", "train.batch=4", "train.evaluate_every=3",
+    "train.save_every=1", "train.validation_phrases=8", "train.precision='float32'",
+    "warmup.steps=5", "adversarial.steps=9",
     "adversarial.discriminator_first=2", "adversarial.mismatch_from=0.5", "adversarial.penalty_every=2",
     "reranking.steps=0",
 ]  # fmt: skip

@@ -84,7 +84,9 @@ def test_a_phrase_is_the_same_alone_and_in_company(family, monkeypatch):
     alone = drummer.sample(phrases(previous=drums()[None].repeat(3, axis=0))[1:2], noise()[1:2])
     assert np.array_equal(together[1:2], alone)
     monkeypatch.setattr("basedrum.drummer.sampling.PHRASES_AT_ONCE", 2)
-    assert np.array_equal(together, drummer.sample(phrases(previous=drums()[None].repeat(3, axis=0)), noise()))
+    assert np.array_equal(
+        together, drummer.sample(phrases(previous=drums()[None].repeat(3, axis=0)), noise())
+    )
 
 
 def test_a_song_plays_as_a_batch_does():

@@ -29,8 +29,9 @@ from basedrum.training.validation import Validation
 from basedrum.weights import load_drummer, load_run
 
 TINY = [
-    "model.width=16", "model.discriminator_width=16", "train.batch=8", "train.evaluate_every=4", "train.save_every=4",
-    "train.validation_phrases=16", "train.precision='float32'", "warmup.steps=4", "adversarial.steps=8",
+    "model.width=16", "model.discriminator_width=16", "train.batch=8", "train.evaluate_every=4",
+    "train.save_every=4", "train.validation_phrases=16", "train.precision='float32'",
+    "warmup.steps=4", "adversarial.steps=8",
     "adversarial.discriminator_first=2", "adversarial.mismatch_from=0.5", "adversarial.penalty_every=2",
     "reranking.steps=0",
 ]  # fmt: skip
@@ -164,7 +165,9 @@ def test_a_split_without_phrases_is_refused(data):
 
 
 def test_conditions_are_left_out_as_often_as_the_config_says(data):
-    config = load_config("quick", [*TINY, "train.drop_previous=0.3", "train.drop_controls=0.6", "model.styles=['rock']"])
+    config = load_config(
+        "quick", [*TINY, "train.drop_previous=0.3", "train.drop_controls=0.6", "model.styles=['rock']"]
+    )
     batches = Batches(data, config)
     rows = np.flatnonzero(data.index["previous"] >= 0)[:4].repeat(2)
     low, high = np.tile([0.29, 0.31], 4), np.tile([0.59, 0.61], 4)
@@ -356,7 +359,9 @@ def test_the_average_follows_the_model_while_that_learns(data):
     for step in range(14):
         before = trainer.networks.averaged.generator.bias.clone()
         trainer.advance()
-        model, averaged = (network.generator.bias for network in (trainer.networks.model, trainer.networks.averaged))
+        model, averaged = (
+            network.generator.bias for network in (trainer.networks.model, trainer.networks.averaged)
+        )
         decay = min(0.998, (1 + step) / (10 + step)) if step < 12 else 1.0
         assert torch.allclose(averaged, decay * before + (1 - decay) * model, atol=1e-7)
 

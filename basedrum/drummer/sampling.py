@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -55,7 +57,7 @@ class PhraseInputs:
 
     def __getitem__(self, rows: slice) -> PhraseInputs:
         """Return some of the phrases."""
-        parts = {}
+        parts: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
             parts[field.name] = value[rows] if isinstance(value, np.ndarray) else value
@@ -178,7 +180,7 @@ class SongState:
         return hits[0]
 
     def remember(self, bass: np.ndarray, hits: np.ndarray) -> None:
-        """Take note of a phrase: the bass (2, 64, 72) it was played to, the drums (64, 12) that were played."""
+        """Take note of a phrase: the bass (2, 64, 72) it was played to, the drums (64, 12) played."""
         if self._latest is not None:
             sampled = _Sampled(self._latest.phrases, self._latest.known, np.asarray(hits, bool)[None])
             self._played.append(sampled)
@@ -211,5 +213,5 @@ def load_phrase_model(name_or_path: str | os.PathLike = "default") -> PhraseMode
     return PhraseModel(load_drummer(name_or_path))
 
 
-def _floats(array: np.ndarray) -> Tensor:
+def _floats(array: npt.ArrayLike) -> Tensor:
     return torch.from_numpy(np.asarray(array)).float()

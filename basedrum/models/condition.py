@@ -86,9 +86,7 @@ class Condition:
     def with_bass_of(self, order: Tensor) -> Condition:
         """Return the condition with the bass and tempo of other samples, the rest as it is: what drums that
         do not follow their bass look like."""
-        return self.replace(
-            bass=self.bass[order], qpm=self.qpm[order], bass_before=self.bass_before[order]
-        )
+        return self.replace(bass=self.bass[order], qpm=self.qpm[order], bass_before=self.bass_before[order])
 
     @classmethod
     def join(cls, parts: list[Condition]) -> Condition:
@@ -148,8 +146,8 @@ def bass_features(condition: Condition) -> Tensor:
 
 
 def control_features(condition: Condition, num_styles: int) -> Tensor:
-    """Return (B, num_styles + 3): style one-hot, "not given" first; density in octaves from the usual; whether
-    a density is given."""
+    """Return (B, num_styles + 3): style one-hot, "not given" first; density in octaves from the usual;
+    whether a density is given."""
     style = one_hot(condition.style, num_styles + 1).to(condition.bass.dtype)
     given = (condition.density > 0).to(condition.bass.dtype)
     density = torch.log2(condition.density.clamp(min=1.0) / USUAL_HITS_PER_BAR) * given

@@ -94,6 +94,7 @@ class _Layer(nn.Module):
         self.second = nn.Conv1d(width, width, 1)
         self.dropout = nn.Dropout(dropout)
         nn.init.zeros_(self.second.weight)
+        assert self.second.bias is not None
         nn.init.zeros_(self.second.bias)
 
     def forward(self, maps: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 from basedrum.models.classic.discriminator import ClassicDiscriminator
 from basedrum.models.classic.model import ClassicModel

@@ -1,1 +1,1 @@
-"""How a drummer learns: warm-up, adversarial phase and re-ranking, one object each, and the loop around them."""
+"""How a drummer learns: warm-up, adversarial phase and re-ranking, and the loop around them."""

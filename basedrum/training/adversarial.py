@@ -1,5 +1,5 @@
-"""The adversarial phase: the discriminator learns to tell played drums from real ones, the model to be told no
-longer.
+"""The adversarial phase: the discriminator learns to tell played drums from real ones, the model to
+play drums that it cannot tell.
 
 The discriminator moves first, against the very drums that the model then learns from: they are played once
 for both.
@@ -160,7 +160,9 @@ class Adversarial:
             discriminator.parameters(), config.discriminator_lr, betas=betas
         )
         self.turn_alone = ModelTurn(model)
-        self.turn: Any = None  # shared when it is first used: a wrapper notes the gradients of the warm-up, too
+        self.turn: Any = (
+            None  # shared when it is first used: a wrapper notes the gradients of the warm-up, too
+        )
         self.loss = process.shared(DiscriminatorLoss(discriminator, config))
 
     def advance(self, step: int, number: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -186,9 +188,7 @@ class Adversarial:
                 losses |= self._move_model(batch, pair, likelihood, number)
         return losses
 
-    def _move_discriminator(
-        self, pair: Pair, number: int, generator: torch.Generator
-    ) -> dict[str, Tensor]:
+    def _move_discriminator(self, pair: Pair, number: int, generator: torch.Generator) -> dict[str, Tensor]:
         config = self.config
         is_late = number >= config.mismatch_from * config.steps
         is_penalised = number % config.penalty_every == 0

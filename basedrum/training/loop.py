@@ -123,9 +123,7 @@ class _Loop:
         trainer, train, stopped = self.trainer, self.trainer.config.train, list[int]()
         board = _tensorboard(self.folder) if self.is_chief else _idle_board
         is_hidden = not (self.is_chief and self.options.progress)
-        bar = tqdm(
-            total=self.total, initial=trainer.step, disable=is_hidden, unit="step", dynamic_ncols=True
-        )
+        bar = tqdm(total=self.total, initial=trainer.step, disable=is_hidden, unit="step", dynamic_ncols=True)
         with _Signals(stopped), bar:
             while trainer.step < self.total:
                 trainer.advance()
@@ -146,7 +144,7 @@ class _Loop:
         return self.folder.drummer
 
     def _begin(self) -> None:
-        """Go on with the run in the folder, or begin one. Raises TrainingError where that is not asked for."""
+        """Go on with the run in the folder, or begin one. Raises TrainingError if that is not asked for."""
         folder, trainer = self.folder, self.trainer
         has_run = os.path.lexists(folder.resume)
         if self.options.resume and has_run:

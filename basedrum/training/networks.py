@@ -62,4 +62,3 @@ class Phase(Protocol):
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
-

@@ -49,6 +49,6 @@ def has_bfloat16(device: str) -> bool:
     """Return whether the device multiplies bfloat16 faster than float32."""
     if device.startswith("cuda"):
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict = getattr(torch.cpu, "get_capabilities", dict)()
     names = ("avx512_bf16", "amx_bf16", "arm_bf16")
     return any(bool(capabilities.get(name)) for name in names)

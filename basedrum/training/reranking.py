@@ -43,7 +43,7 @@ class RerankingLoss(nn.Module):
         self.discriminator, self.mismatch = discriminator, mismatch
 
     def forward(self, pair: Pair) -> dict[str, Tensor]:
-        """Return `rerank`, and where it has a weight `fit`, the same of real drums over another song's bass."""
+        """Return `rerank`, and `fit`, the same of real drums over another song's bass, if it has a weight."""
         drums, conditions = [pair.real, pair.fake], [pair.condition, pair.fake_condition]
         if self.mismatch > 0:
             wrong = mismatched(pair.real, pair.condition)
@@ -59,7 +59,7 @@ class RerankingLoss(nn.Module):
 
 @torch.no_grad()
 def play_after_itself(model: Model, run: Run, generator: torch.Generator) -> tuple[Tensor, Condition]:
-    """Return what the model plays (B, T, V) in the last phrases of runs, and the conditions it played them in.
+    """Return what the model plays (B, T, V) in the last phrases of runs, and the conditions of them.
 
     It plays the runs from their first phrase, with the latent vector of one song, conditioned on what it
     played before; a share of them follows the real drums instead.
@@ -109,7 +109,7 @@ def _following(
 
 
 def real_condition(run: Run, condition: Condition) -> Condition:
-    """Return what belongs to the real drums: the real ones before, given wherever the model was given some."""
+    """Return what belongs to the real drums: the real ones before, where the model was given some, too."""
     real = run.conditions[0]
     given = condition.has_previous * real.has_previous
     previous = real.previous * given[:, None, None]

@@ -116,7 +116,9 @@ class AdversarialConfig:
         _at_least(0, section, self, ("steps", "discriminator_first"))
         _at_least(1, section, self, ("discriminator_moves", "model_moves", "penalty_every"))
         _above_0(section, self, ("discriminator_lr", "model_lr"))
-        _at_least(0, section, self, ("gamma", "mismatch", "likelihood", "feature_matching", "sample_matching"))
+        _at_least(
+            0, section, self, ("gamma", "mismatch", "likelihood", "feature_matching", "sample_matching")
+        )
         _shares(section, self, ("decay_from", "mismatch_from", "mismatch_kickless", "rollout"))
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:

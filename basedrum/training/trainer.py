@@ -25,7 +25,11 @@ from basedrum.training.process import Process, has_bfloat16
 from basedrum.training.reranking import Reranking
 from basedrum.training.warmup import Warmup
 
-HARMLESS = ("evaluate_every", "save_every", "validation_phrases")  # keys of [train] that may change on resuming
+HARMLESS = (
+    "evaluate_every",
+    "save_every",
+    "validation_phrases",
+)  # keys of [train] that may change on resuming
 
 
 class Trainer:
@@ -47,7 +51,9 @@ class Trainer:
         is_halved = train.precision == "bfloat16" or (train.precision == "auto" and has_bfloat16(device))
         self.config, self.process = config, Process(device, rank, world, is_halved)
         torch.manual_seed(train.seed)
-        if device.startswith("cuda"):  # half a percent of precision for twice the speed; the CPU is left exact
+        if device.startswith(
+            "cuda"
+        ):  # half a percent of precision for twice the speed; the CPU is left exact
             torch.set_float32_matmul_precision("high")
             torch.backends.cudnn.benchmark = True
         self.feed = Feed(Batches(data, config), self.process, config.warmup.steps + config.adversarial.steps)

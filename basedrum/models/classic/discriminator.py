@@ -1,4 +1,6 @@
-"""The classic discriminator: a 3-D convolution over (measure 4, step 16, pitch 72), the bass a second channel.
+"""The classic discriminator: a 3-D convolution over (4 measures, 16 steps, 72 pitches).
+
+The bass is a second channel.
 
 Conv3d, kernel = stride but for the last two, leaky ReLU .2, no norm:
     16 (1, 1, 12), 32 (1, 4, 1), 64 (1, 1, 3), 64 (1, 1, 2), 128 (1, 4, 1), 128 (2, 1, 1), 256 (3, 1, 1), 1

@@ -36,9 +36,11 @@ class ClassicGenerator(nn.Module):
         self.down = nn.ModuleList(_down(i, o) for i, o in itertools.pairwise(DOWN))
         self.start = nn.ConvTranspose2d(LATENT + 128 + len(config.styles) + 3, 128, (2, 3))
         self.start_norm = nn.BatchNorm2d(128)
-        self.up = nn.ModuleList(nn.ConvTranspose2d(i, o, 4, stride=2, padding=1) for i, o in UP)
+        up = [nn.ConvTranspose2d(i, o, 4, stride=2, padding=1) for i, o in UP]
         self.up_norms = nn.ModuleList(nn.BatchNorm2d(o) for _, o in UP[:-1])
-        nn.init.constant_(self.up[-1].bias, -2.0)
+        assert up[-1].bias is not None
+        nn.init.constant_(up[-1].bias, -2.0)
+        self.up = nn.ModuleList(up)
 
     def forward(self, condition: Condition, latent: Tensor) -> Tensor:
         maps, skips = condition.bass[:, 1:2], []

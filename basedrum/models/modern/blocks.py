@@ -25,6 +25,7 @@ class Residual(nn.Module):
         self.first = nn.Conv2d(channels, channels, kernel, padding=padding)
         self.second = nn.Conv2d(channels, channels, kernel, padding=padding)
         nn.init.normal_(self.second.weight, std=1e-3)
+        assert self.second.bias is not None
         nn.init.zeros_(self.second.bias)
 
     def forward(self, maps: Tensor) -> Tensor:

@@ -100,12 +100,13 @@ class _StepNetwork:
         context, self.state = generator.context(Condition.join(views), plan.repeat(self.num_views, 1))
         gru, units, size = generator.gru, generator.units, generator.size
         from_state, from_inputs = units.weight.split([self.width, units.in_features - self.width], dim=1)
-        inputs = torch.cat([gru.weight_ih_l0, from_inputs])  # (3 gates and units, context and past)
-        bias = torch.cat([gru.bias_ih_l0, units.bias])
+        gru_inputs, gru_state, gru_bias, gru_state_bias = gru.all_weights[0]
+        inputs = torch.cat([gru_inputs, from_inputs])  # (3 gates and units, context and past)
+        bias = torch.cat([gru_bias, units.bias])
         self.known = F.linear(context, inputs[:, :size], bias).unbind(1)
         self.of_past = inputs[:, size:].t().contiguous()
-        self.of_state = torch.cat([gru.weight_hh_l0, from_state]).t().contiguous()
-        self.state_bias = torch.cat([gru.bias_hh_l0, torch.zeros_like(units.bias)])
+        self.of_state = torch.cat([gru_state, from_state]).t().contiguous()
+        self.state_bias = torch.cat([gru_state_bias, torch.zeros_like(units.bias)])
         self.inside, self.out = generator.voice_weights()
         self.lags = lagged_steps(context.device).unbind(0)
         self.of_gates = torch.addmm(self.state_bias, self.state, self.of_state)

@@ -17,7 +17,7 @@ def measure_distances(measures: Tensor) -> Tensor:
 
 
 def distances_between(first: Tensor, second: Tensor) -> Tensor:
-    """Return (B, M * M * (2 V + 1)), as `measure_distances`, of each measure of one with each of the other."""
+    """Return (B, M * M * (2 V + 1)), as `measure_distances`, for each measure of both."""
     count = first.shape[1]
     return _distances(first.repeat_interleave(count, dim=1), second.repeat(1, count, 1, 1))
 

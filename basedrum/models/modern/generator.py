@@ -7,10 +7,10 @@ what the plan has for its bar; bars that repeat are copied.
 
 | layer | out |
 |---|---|
-| conditioner: 1x1 of fine, beats and bars, repeated to every step, leaky ReLU; the plan | context: 2C + K @ T |
+| conditioner: 1x1 of each map, repeated to every step, leaky ReLU; the plan | context: 2C + K @ T |
 | drums 1, 2, 3, 4, 8, 12, 16, 32, 48 and 64 steps ago, into the phrase before | past: 10 V @ T |
 | GRU over the steps of [context, past], first state from [whole, controls] | 4C @ T |
-| linear of [GRU, context, past] and of the voices before it in the step, leaky ReLU | 16 units of each voice |
+| linear of [GRU, context, past] and of the step's voices before it, leaky ReLU | 16 units of each voice |
 | linear of a voice's units, bias -2 | V logits @ T |
 
 Inside a step all voices are drawn at once, again and again until none changes: as no voice depends on a later
