@@ -1,4 +1,4 @@
-"""Speed, measured here and now: `python tests/benchmark.py [--rounds 5] [--steps 24] [--preset stepwise]`.
+"""Speed, measured here and now: `python tests/benchmark.py [--rounds 5] [--steps 24] [--preset modern]`.
 
 What the tests do not assert. Each figure is a ratio of two things that this run times in turn, so that it
 tells something on any machine; medians of the rounds. A cold `basedrum generate` of a song of three minutes
@@ -182,17 +182,17 @@ def training(preset: str, steps: int) -> None:
     from basedrum.training.config import load_config
     from basedrum.training.trainer import Trainer
 
-    settings = ["train.warmup_steps=0", "train.critic_first=0", "train.mismatch_from=0.0"]
+    settings = ["warmup.steps=1", "adversarial.discriminator_first=0", "adversarial.mismatch_from=0.0"]
     with tempfile.TemporaryDirectory() as folder:
         data = PhraseDataset.open(prepare_practice(folder, count=40, progress=False))
         whole, plain = (
-            Trainer(load_config(preset, [*settings, *more]), data) for more in ([], ["train.gamma=0.0"])
+            Trainer(load_config(preset, [*settings, *more]), data) for more in ([], ["adversarial.gamma=0.0"])
         )
         whole.advance(), plain.advance()
         with FlopCounterMode(display=False) as counter:
             seconds_a_step(plain, steps)
         per_step, per_plain_step = seconds_a_step(whole, steps), seconds_a_step(plain, steps)
-    dtype = torch.bfloat16 if plain.halved else torch.float32
+    dtype = torch.bfloat16 if plain.process.is_halved else torch.float32
     work, ceiling = counter.get_total_flops() / steps, matmul_ceiling(dtype)
     batch, threads = whole.config.train.batch, torch.get_num_threads()
     print(f"training, preset {preset}, batch {batch}, {threads} threads: {1 / per_step:.2f} steps/s")
@@ -206,7 +206,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="how often each is started (default: 5)")
     parser.add_argument("--model", default="default", help="the drummer to play (default: default)")
-    parser.add_argument("--preset", default="stepwise", help="the training to time (default: stepwise)")
+    parser.add_argument("--preset", default="modern", help="the training to time (default: modern)")
     parser.add_argument(
         "--steps", type=int, default=24, help="training steps to time; 0 for none (default: 24)"
     )

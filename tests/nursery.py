@@ -114,7 +114,7 @@ class _Child:
 
     def run(self) -> int:
         from basedrum import cli, weights
-        from basedrum.training import look, loop
+        from basedrum.training import loop, validation
         from basedrum.training.config import load_config
 
         self.hear_signals()
@@ -128,15 +128,14 @@ class _Child:
             generate_each.main(self.task["each"])
             return 0
         if "cli" in self.task:
-            look.Look._draw = lambda *arguments: self.at(
-                "looking"
-            )  # and no picture: that is most of a look's time
+            # and no picture: that is most of a validation's time
+            validation.Validation._draw = lambda *arguments: self.at("looking")
             advance = loop.Trainer.advance
             loop.Trainer.advance = lambda trainer: (self.at("step"), advance(trainer))[1]
             return cli.main(self.task["cli"])
         data, run, settings = self.task["train"]
-        options = {"resume": True, "device": "cpu", "progress": False, "on_look": _size_of_weights}
-        loop.train(load_config("quick", settings), data, run, **options)
+        options = loop.LoopOptions(True, "cpu", False, _size_of_weights)
+        loop.train(load_config("quick", settings), data, run, options)
         return 0
 
     def watch_writing(self, weights) -> None:
@@ -187,10 +186,11 @@ class _Child:
 
     def fault_forget_moments(self, weights, loop) -> None:
         def forget(trainer) -> None:
+            warmup, adversarial = trainer.phases["warmup"], trainer.phases["adversarial"]
             for optimizer in (
-                trainer.warmup_optimizer,
-                trainer.generator_optimizer,
-                trainer.critic_optimizer,
+                warmup.optimizer,
+                adversarial.model_optimizer,
+                adversarial.discriminator_optimizer,
             ):
                 optimizer.state.clear()
 
@@ -198,12 +198,13 @@ class _Child:
 
     def fault_forget_average(self, weights, loop) -> None:
         self._after_loading(
-            loop, lambda trainer: trainer.averaged.load_state_dict(trainer.generator.state_dict())
+            loop,
+            lambda trainer: trainer.networks.averaged.load_state_dict(trainer.networks.model.state_dict()),
         )
 
     def fault_forget_sums(self, weights, loop) -> None:
         load = loop.load_run
-        loop.load_run = lambda path: {key: value for key, value in load(path).items() if key != "sums"}
+        loop.load_run = lambda path: load(path) | {"sums": {}}
 
     def _after_loading(self, loop, change) -> None:
         load = loop.Trainer.load_state
@@ -243,10 +244,10 @@ class _Child:
 
         def broken(trainer):
             if before(trainer):
-                trainer.generator.out.bias.data[0] = float("nan")
+                trainer.networks.model.generator.bias.data[0] = float("nan")
             losses = advance(trainer)
             if after(trainer):
-                trainer.generator.out.bias.data[0] = float("nan")
+                trainer.networks.model.generator.bias.data[0] = float("nan")
             return losses
 
         loop.Trainer.advance = broken
@@ -298,7 +299,7 @@ class _Writing:
 
 
 def _size_of_weights(trainer, step: int) -> dict[str, float]:
-    return {"size": float(sum(p.double().abs().sum() for p in trainer.averaged.parameters()))}
+    return {"size": float(sum(p.double().abs().sum() for p in trainer.networks.averaged.parameters()))}
 
 
 def _import_all(*packages: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import basedrum
+from basedrum.models.config import FAMILIES
 
 PACKAGE = Path(basedrum.__file__).parent
 
@@ -56,6 +57,7 @@ SLOW_LIBRARIES = {
     "threadpoolctl",
 }
 PICKLERS = {"pickle", "dill", "joblib", "cloudpickle", "shelve", "marshal"}
+KNOW_FAMILIES = {"models.config", "models.registry"}
 BANNED_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "core", "base", "manager"}
 MAX_LINES = 350
 LONGER_WITH_REASON: dict[str, str] = {}  # module: why it may be longer
@@ -230,8 +232,31 @@ def unexplained(package: Path) -> list[str]:
     ]
 
 
+def branches_on_a_family(package: Path) -> list[str]:
+    """Return comparisons with a family's name, and reads of `family`, outside the models room's registry and
+    configuration: what differs between families belongs to their packages."""
+    broken = []
+    for module, path in modules(package).items():
+        if module in KNOW_FAMILIES:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names_one = isinstance(node, ast.Compare | ast.MatchValue) and any(
+                isinstance(part, ast.Constant) and part.value in FAMILIES for part in ast.walk(node)
+            )
+            reads_it = isinstance(node, ast.Attribute) and node.attr == "family"
+            own = f"models.{module.split('.')[1]}" if module.startswith("models.") else ""
+            imports_one = isinstance(node, ast.ImportFrom) and any(
+                (node.module or "").startswith(f"basedrum.models.{family}") and own != f"models.{family}"
+                for family in FAMILIES
+            )
+            if names_one or reads_it or imports_one:
+                broken.append(f"{module}:{node.lineno} knows a family")
+    return broken
+
+
 LAWS = [
     upward_imports,
+    branches_on_a_family,
     misplaced_torch,
     misplaced_midi,
     misplaced_weights,
@@ -268,6 +293,11 @@ BREACHES = [
     (slow_at_the_top, {"render/picture.py": "import matplotlib.pyplot as plt"}),
     (badly_named, {"music/utils.py": ""}),
     (too_long, {"music/grid.py": "x = 1\n" * 351}),
+    (branches_on_a_family, {"drummer/sampling.py": "if config.family == 'classic': pass"}),
+    (branches_on_a_family, {"drummer/sampling.py": "if name in ('modern', 'x'): pass"}),
+    (branches_on_a_family, {"training/loop.py": "x = {}[config.family]"}),
+    (branches_on_a_family, {"training/loop.py": "from basedrum.models.modern.planner import Planner"}),
+    (branches_on_a_family, {"models/classic/model.py": "from basedrum.models.modern.blocks import SLOPE"}),
     (unexplained, {"music/grid.py": "x = 1"}),
     (unexplained, {"music/grid.py": '"""Doc."""\n# TO' + "DO later"}),
 ]

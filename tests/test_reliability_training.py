@@ -13,14 +13,16 @@ import numpy as np
 import pytest
 from nursery import STAGES
 
-from basedrum.errors import CheckpointError, TrainingError
+from basedrum.errors import TrainingError, WeightsError
 from basedrum.training.runfolder import RunFolder
 from basedrum.weights import load_drummer, load_run
 
 TINY = [
-    "model.width=8", "model.critic_width=8", "train.batch=4", "train.warmup_steps=5", "train.steps=9", "train.critic_first=2",
-    "train.mismatch_from=0.5", "train.evaluate_every=3", "train.save_every=1", "train.probe_phrases=8",
-    "train.penalty_every=2", "train.reconstruction_every=2", "train.precision='float32'",
+    "model.width=8", "model.discriminator_width=8", "train.batch=4", "train.evaluate_every=3",
+    "train.save_every=1", "train.validation_phrases=8", "train.precision='float32'",
+    "warmup.steps=5", "adversarial.steps=9",
+    "adversarial.discriminator_first=2", "adversarial.mismatch_from=0.5", "adversarial.penalty_every=2",
+    "reranking.steps=0",
 ]  # fmt: skip
 ASIDE = ("notes.part", ".mine.part", ".run.safetensors.part", "run.safetensors.12345678.part")
 
@@ -110,7 +112,7 @@ def test_a_training_killed_at_random_ends_as_in_peace(nursery, practice_data, pe
 
 @pytest.mark.slow
 def test_random_kills_notice_a_plain_write(nursery, practice_data, peace, tmp_path):
-    with pytest.raises(CheckpointError, match="damaged"):
+    with pytest.raises(WeightsError, match="damaged"):
         kill_and_resume(
             nursery, practice_data, tmp_path / "war", peace, moments_at_random(["begun"]), 60, ["plain_write"]
         )
@@ -120,7 +122,7 @@ def test_random_kills_notice_a_plain_write(nursery, practice_data, peace, tmp_pa
     "fault", ["plain_write", "forget_step", "forget_moments", "forget_average", "forget_sums"]
 )
 def test_the_kill_test_notices_what_it_is_for(nursery, practice_data, peace, tmp_path, fault):
-    with pytest.raises((CheckpointError, AssertionError), match=r"damaged|differ"):
+    with pytest.raises((WeightsError, AssertionError), match=r"damaged|differ"):
         kill_and_resume(nursery, practice_data, tmp_path, peace, [(5, "written", None)], 1, [fault])
 
 
@@ -328,13 +330,13 @@ def test_a_weight_that_is_not_finite_stops_the_run_in_that_step(
     assert_refused(end, "step 7: ", "lower the learning rate", "the last checkpoint is kept", *words)
     assert load_run(tmp_path / "run.safetensors")["step"] == 7
     assert curve(tmp_path) == curve(quiet)[:2]
-    assert load_drummer(tmp_path / "drummer.safetensors").generator
+    assert load_drummer(tmp_path / "drummer.safetensors").model
     assert_resumes(nursery, practice_data, tmp_path, quiet)
 
 
-@pytest.mark.parametrize("rate", ["warmup_lr", "generator_lr", "critic_lr"])
+@pytest.mark.parametrize("rate", ["warmup.lr", "adversarial.model_lr", "adversarial.discriminator_lr"])
 def test_a_learning_rate_beyond_reason_stops_the_run(nursery, practice_data, tmp_path, rate):
-    end = nursery.run(cli=command(practice_data, tmp_path, "--set", f"train.{rate}=1e30"))
+    end = nursery.run(cli=command(practice_data, tmp_path, "--set", f"{rate}=1e30"))
     assert_refused(end, "step ", "not finite", "lower the learning rate", "the last checkpoint is kept")
     step = int(end["stderr"].partition("step ")[2].partition(":")[0])
     last = load_run(tmp_path / "run.safetensors")["step"] if (tmp_path / "run.safetensors").exists() else 0
@@ -342,10 +344,10 @@ def test_a_learning_rate_beyond_reason_stops_the_run(nursery, practice_data, tmp
     assert [row["step"] for row in curve(tmp_path)] == [str(s) for s in range(3, step + 2, 3)]
 
 
-@pytest.mark.parametrize("rate", ["warmup_lr", "generator_lr", "critic_lr"])
+@pytest.mark.parametrize("rate", ["warmup.lr", "adversarial.model_lr", "adversarial.discriminator_lr"])
 def test_a_loss_beyond_reason_is_named(nursery, practice_data, tmp_path, rate):
     """As before, with no checkpoint in between that would notice the weights."""
-    settings = ("--set", f"train.{rate}=1e30", "--set", "train.save_every=1000")
+    settings = ("--set", f"{rate}=1e30", "--set", "train.save_every=1000")
     end = nursery.run(cli=command(practice_data, tmp_path, *settings))
     assert_refused(
         end, "step ", "the loss ", "is not finite", "lower the learning rate", "the last checkpoint is kept"
@@ -354,7 +356,7 @@ def test_a_loss_beyond_reason_is_named(nursery, practice_data, tmp_path, rate):
 
 @pytest.mark.parametrize(
     "value",
-    ["train.warmup_lr=-1", "train.critic_lr=nan", "train.beta1=1.0", "train.seed=9223372036854775808"],
+    ["warmup.lr=-1", "reranking.lr=nan", "adversarial.beta1=1.0", "train.seed=9223372036854775808"],
 )
 def test_a_setting_that_no_optimiser_takes_is_refused(nursery, practice_data, tmp_path, value):
     assert_refused(nursery.run(cli=command(practice_data, tmp_path, "--set", value)), value.partition("=")[0])

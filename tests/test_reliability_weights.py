@@ -14,7 +14,10 @@ from safetensors.torch import load, save
 
 from basedrum import weights
 
-SMALL = ["model.width=8", "model.critic_width=8", "train.batch=4", "train.warmup_steps=1", "train.steps=1"]
+SMALL = [
+    "model.width=8", "model.discriminator_width=8", "train.batch=4", "warmup.steps=1", "adversarial.steps=1",
+    "reranking.steps=0",
+]  # fmt: skip
 PEAK_MB = 1000
 
 
@@ -142,9 +145,9 @@ FILES = {
 DRUMMERS = {
     "config a list": lambda h, t: h.update(config=[1]),
     "config of texts": lambda h, t: h["config"].update(width="eight"),
-    "config of fractions": lambda h, t: h["config"].update(width=8.0, critic_width=8.0),
+    "config of fractions": lambda h, t: h["config"].update(width=8.0, discriminator_width=8.0),
     "config without end": lambda h, t: h["config"].update(width=10**30),
-    "config too wide": lambda h, t: h["config"].update(width=4096, critic_width=4096, song_noise=4096),
+    "config too wide": lambda h, t: h["config"].update(width=4096, discriminator_width=4096),
     "styles of numbers": lambda h, t: h["config"].update(styles=7),
     "no config": lambda h, t: h.pop("config") and None,
 }
@@ -159,9 +162,9 @@ RUNS = {
     "step below zero": lambda h, t: set_item(h, "step", -1),
     "step beyond the end": lambda h, t: set_item(h, "step", 10**30),
     "step a text": lambda h, t: set_item(h, "step", "four"),
-    "no players": lambda h, t: set_item(h, "players", {"items": []}),
-    "players of another name": lambda h, t: set_item(h, "players", {"items": [["batches", {"items": []}]]}),
-    "no optimisers": lambda h, t: set_item(h, "optimizers", {"items": []}),
+    "no networks": lambda h, t: set_item(h, "networks", {"items": []}),
+    "networks of another name": lambda h, t: set_item(h, "networks", {"items": [["batches", {"items": []}]]}),
+    "no phases": lambda h, t: set_item(h, "phases", {"items": []}),
     "no config": lambda h, t: set_item(h, "config", None),
     "sums of nothing": lambda h, t: set_item(h, "sums", [1]),
 }
