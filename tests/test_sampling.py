@@ -192,6 +192,19 @@ def test_a_song_remembers_what_was_played():
     assert any(differs)
 
 
+def test_without_drums_before_nothing_is_recalled():
+    memory = Memory()
+    memory.remember(lines(2, 5), np.stack([drums(1), drums(1)]))
+    memory.remember(lines(2, 6), np.stack([drums(9), drums(9)]))
+    known = memory.recollect(lines(2, 5))
+    previous = np.stack([drums(9), drums(9) & False])
+    given = PhraseInputs(lines(2, 5), QPM[:2], STEPS[:2], previous)
+    found = model().condition(given, Controls(), known)
+    assert found.has_previous.tolist() == [1, 0] and (known.likeness > 0.99).all()
+    assert found.likeness[0].tolist() == pytest.approx([1] * 4, abs=1e-4) and not found.likeness[1].any()
+    assert np.array_equal(found.recalled[0].numpy() > 0, drums(1)) and not found.recalled[1].any()
+
+
 # ---- score
 
 

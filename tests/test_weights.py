@@ -1,6 +1,7 @@
 """Weights in and out: round trips, and everything that must be refused."""
 
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -169,6 +170,12 @@ def test_an_unknown_name_lists_the_shipped_and_a_folder_is_refused(tmp_path):
         load_drummer("no-such-drummer")
     with pytest.raises(WeightsError, match="not a file"):
         load_drummer(tmp_path)
+
+
+def test_what_is_no_file_is_refused_as_such(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(WeightsError, match="pipe: not a file, name a file of weights"):
+        load_drummer(tmp_path / "pipe")
 
 
 def test_every_shipped_drummer_loads():

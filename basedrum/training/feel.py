@@ -60,8 +60,8 @@ class FeelTraining:
 
 @dataclass(frozen=True)
 class Example:
-    """A take as the network is given it: rows (R, N), style, and targets (2, N, 12) of velocity and offset, NaN
-    where none."""
+    """A take as the network is given it: rows (R, N), style, and targets (2, N, 12) of velocity and
+    offset, NaN where none."""
 
     rows: np.ndarray
     style: int
