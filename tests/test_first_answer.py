@@ -48,10 +48,14 @@ def agreement(kick, bass):
     return 2 * (kick & bass).sum() / (kick.sum() + bass.sum())
 
 
-def follows(model, old, new, seed):
-    """How much better the kick agrees with the new riff than with the old one, once the bass has changed."""
-    drums = played(model, line(*[old] * CHANGE, *[new] * 15), seed)[CHANGE * 16 :, KICK]
-    return agreement(drums, line(*[new] * 15).hits) - agreement(drums, line(*[old] * 15).hits)
+def spliced(model, old, new, seed):
+    """Return how much better the kick agrees with the new riff than with the old one once the bass has
+    changed, and the share of the four bars after the change that are one of the four before it."""
+    drums = played(model, line(*[old] * CHANGE, *[new] * 15), seed).reshape(-1, 16, 12)
+    kick = drums[CHANGE:, :, KICK].reshape(-1)
+    gain = agreement(kick, line(*[new] * 15).hits) - agreement(kick, line(*[old] * 15).hits)
+    before, after = drums[CHANGE - 4 : CHANGE], drums[CHANGE : CHANGE + 4]
+    return gain, (after[:, None] == before[None]).all(axis=(2, 3)).any(axis=1).mean()
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +63,14 @@ def model():
     return load_phrase_model()
 
 
-def test_when_the_bass_changes_the_kick_goes_along(model, monkeypatch):
-    """Spliced songs: a new riff from bar 10 on. Without the rule the groove that has begun goes on."""
+def test_when_the_bass_changes_the_drums_go_along(model, monkeypatch):
+    """Spliced songs: another riff from bar 10 on. Without the rule more of the bars that have begun go on."""
     pairs = list(itertools.permutations(RIFFS, 2))
-    with_rule = [follows(model, *pair, seed) for seed, pair in enumerate(pairs)]
+    ruled = np.mean([spliced(model, *pair, seed) for seed, pair in enumerate(pairs)], axis=0)
     monkeypatch.setattr(repeats, "LEAST_ALIKE", 0.0)
-    without = [follows(model, *pair, seed) for seed, pair in enumerate(pairs)]
-    assert np.mean(with_rule) > 0.1 and np.mean(with_rule) > np.mean(without) + 0.03
+    free = np.mean([spliced(model, *pair, seed) for seed, pair in enumerate(pairs)], axis=0)
+    assert ruled[0] > free[0] + 0.04
+    assert ruled[1] < free[1] - 0.15
 
 
 def test_repeats_need_a_bass_of_similar_rhythm():
@@ -73,12 +78,13 @@ def test_repeats_need_a_bass_of_similar_rhythm():
     now[0, 0, [0, 4, 8]] = now[0, 1, [0, 4, 8]] = now[0, 2, [0, 4, 8, 10, 12]] = now[0, 3, [2, 6]] = True
     before = np.zeros((1, 4, 16), bool)
     before[0, 3, [0, 4, 8, 12]] = True
-    allowed = repeats.allowed_repeats(now, before, None, 0.6)[0]
+    nothing = np.zeros_like(now)
+    allowed = repeats.allowed_repeats(now, before, nothing, 0.6)[0]
     assert allowed[:, 0].all(), "a bar may always be new"
-    assert allowed[0].tolist() == [True, True, False, False, False, True], "3 of 4 onsets as the bar before"
+    assert allowed[0].tolist() == [True, True, False, False, False, False], "3 of 4 onsets as the bar before"
     assert allowed[1, 1] and allowed[2, 2], "3 of 3 and 3 of 5: at the limit counts"
     assert not allowed[3, 1:4].any() and not allowed[3, 4]
-    assert allowed[:, 5].all(), "nothing is recalled"
+    assert not allowed[:, 5].any(), "nothing is recalled"
     recalled = repeats.allowed_repeats(now, before, now[:, ::-1], 0.6)[0]
     assert recalled[:, 5].tolist() == [False, True, True, False]
 

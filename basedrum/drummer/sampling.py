@@ -20,9 +20,12 @@ from torch import Tensor
 from basedrum.drummer.controls import Controls
 from basedrum.drummer.guidance import guidance_of
 from basedrum.drummer.memory import Memory, Recollection
+from basedrum.drummer.repeats import allowed_repeats
+from basedrum.drummer.resampling import LOW_DENSITY, MOST_ATTEMPTS, drawn_habits, is_wanting
 from basedrum.models.condition import Condition, as_measures
 from basedrum.models.noise import Noise, phrase_noise
 from basedrum.models.protocol import Discriminator
+from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
 from basedrum.music.rolls import active_steps
 from basedrum.weights import Drummer, load_drummer
 
@@ -154,6 +157,8 @@ class SongState:
     def __init__(self, model: PhraseModel, seed: int, controls: Controls) -> None:
         self.model, self.seed, self.controls = model, seed, controls
         self.memory = Memory()
+        few = controls.density is not None and controls.density < LOW_DENSITY
+        self._habits = (False, False) if few or controls.temperature == 0 else drawn_habits(seed)
         self._latest: _Sampled | None = None
         self._played: list[_Sampled] = []
 
@@ -164,7 +169,22 @@ class SongState:
         from 0."""
         before = None if previous is None else np.asarray(previous)[None]
         steps = np.asarray(measure_steps)[None]
-        return self.draw(PhraseInputs(bass[None], np.asarray([qpm]), steps, before), index)
+        allowed = self._allowed_repeats(bass[None])
+        phrase = PhraseInputs(bass[None], np.asarray([qpm]), steps, before, allowed, keep_new=True)
+        hits = self.draw(phrase, index)
+        earlier = [played[0] for played in self.memory.hits]
+        for attempt in range(1, MOST_ATTEMPTS):
+            if not is_wanting(hits, steps[0], earlier, self._habits):
+                break
+            hits = self.draw(phrase, index, attempt)
+        return hits
+
+    def _allowed_repeats(self, bass: np.ndarray) -> np.ndarray:
+        """Return (1, 4, K) bool: which bars the rhythm of the bass (1, 2, 64, 72) allows to be repeated."""
+        known = self.memory.recollect(bass)
+        lines = (bass[:, 0].any(axis=2), known.bass_before[:, 0].any(axis=2), known.recalled_line >= 0)
+        rhythms = [line.reshape(1, MEASURES_PER_PHRASE, STEPS_PER_MEASURE) for line in lines]
+        return allowed_repeats(*rhythms)
 
     def draw(self, phrase: PhraseInputs, index: int, attempt: int = 0) -> np.ndarray:
         """Return hits (64, 12) bool for one phrase (n = 1).
