@@ -170,7 +170,6 @@ def _prepare(options: argparse.Namespace) -> int:
         progress=not options.quiet,
     )
     say(str(report))
-    say(f"data written to {printable(options.output)}, what was left out to skipped.csv there")
     return DONE
 
 

@@ -404,7 +404,7 @@ def test_prepare_under_a_limit_on_the_size_of_files(tmp_path, songs):
 def test_a_damaged_shard_is_named(tmp_path, monkeypatch, songs):
     from basedrum.corpus import collect
 
-    monkeypatch.setattr(collect, "_merge", failing(KeyboardInterrupt()))
+    monkeypatch.setattr(collect, "merge_shards", failing(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         run(songs, tmp_path / "out")
     monkeypatch.undo()

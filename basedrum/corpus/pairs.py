@@ -1,8 +1,7 @@
 """A song as the corpus sees it: one bass line and one drum part on one grid, and many of them side by side.
 
-`Batch` lays the notes of several songs end to end, so that filters, windows and fingerprints are a few numpy
-calls for
-all songs together: a song costs microseconds, not milliseconds.
+`SongBatch` lays the notes of several songs end to end, so that filters, windows and fingerprints are a few
+numpy calls for all songs together: a song costs microseconds, not milliseconds.
 
 Conventions: a *cell* is measure * 16 + step, counted from the first measure of the song, as in `Grid.locate`.
 """
@@ -20,7 +19,7 @@ from basedrum.music.notes import Notes
 from basedrum.music.rolls import LOWEST_PITCH, NUM_PITCHES
 
 
-class Part(NamedTuple):
+class PartNotes(NamedTuple):
     """Notes of one part, sorted by start: (N,) integers of any width."""
 
     starts: np.ndarray
@@ -28,7 +27,7 @@ class Part(NamedTuple):
     pitches: np.ndarray
 
     @classmethod
-    def of(cls, notes: Notes) -> Part:
+    def of(cls, notes: Notes) -> PartNotes:
         return cls(notes.start_ticks, notes.end_ticks, notes.pitches)
 
 
@@ -38,8 +37,8 @@ class Pair:
 
     name: str
     grid: Grid
-    bass: Part
-    drums: Part
+    bass: PartNotes
+    drums: PartNotes
 
 
 def uniform_measure_steps(grid: Grid) -> int:
@@ -76,7 +75,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Batch:
+class SongBatch:
     """S songs, quantised against their own bars.
 
     Attributes:
@@ -96,14 +95,14 @@ class Batch:
         return len(self.pairs)
 
     @classmethod
-    def of(cls, pairs: Sequence[Pair]) -> Batch:
+    def of(cls, pairs: Sequence[Pair]) -> SongBatch:
         """Lay songs side by side and quantise all their notes."""
         metres = _Metres.of(pairs)
         bass = _line(pairs, [p.bass for p in pairs], metres, kit_only=False)
         drums = _line(pairs, [p.drums for p in pairs], metres, kit_only=True)
         return cls(pairs, metres.measure_steps, np.zeros(len(pairs), np.int64), bass, drums)
 
-    def with_bars_shifted(self, shift_steps: np.ndarray) -> Batch:
+    def with_bars_shifted(self, shift_steps: np.ndarray) -> SongBatch:
         """Move the bar lines of each song later by (S,) steps, 0..15; only songs of 16-step measures may be
         moved.
 
@@ -147,7 +146,7 @@ class _Metres(NamedTuple):
         return cls(steps_per_tick, steps, last_tick, last_cell)
 
 
-def _line(pairs: Sequence[Pair], parts: Sequence[Part], metres: _Metres, kit_only: bool) -> Line:
+def _line(pairs: Sequence[Pair], parts: Sequence[PartNotes], metres: _Metres, kit_only: bool) -> Line:
     """Lay one part of all songs end to end; `kit_only` leaves out what no kit has and does not ask where
     notes end."""
     song = np.repeat(np.arange(len(parts)), [len(part.starts) for part in parts])

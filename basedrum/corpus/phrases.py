@@ -16,6 +16,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -34,6 +35,8 @@ ARRAYS = {
     "drums": (np.dtype(np.uint8), (STEPS_PER_PHRASE, PACKED_PITCHES)),
 }
 """Name, dtype and shape of a row of each array of the folder."""
+HELD_OUT_FILE = "held_out.zip"
+"""Whole songs beside the arrays, which must not outlive them; see `held_out`."""
 
 
 class PhraseDataset:
@@ -156,7 +159,7 @@ class DatasetWriter:
     def __init__(self, folder: str | os.PathLike, count: int):
         self.folder = Path(folder)
         self.count = count
-        self._files = {}
+        self._files: dict[str, BinaryIO] = {}
         try:
             for name in (*(f"{array}.npy" for array in ARRAYS), "songs.csv"):
                 self._files[name] = open(self._part(name), "wb")  # noqa: SIM115 - open across calls, closed by finish
@@ -181,6 +184,11 @@ class DatasetWriter:
                 )
             self._files[f"{name}.npy"].write(np.ascontiguousarray(rows).data)
 
+    def attach(self, name: str) -> BinaryIO:
+        """Return a further file of the folder to be written before `finish`, which puts it in place."""
+        self._files[name] = open(self._part(name), "w+b")  # noqa: SIM115 - open across calls, closed by finish
+        return self._files[name]
+
     def finish(
         self, songs: Iterable[Mapping[str, object]], sources: Sequence[str], styles: Sequence[str], **more
     ) -> None:
@@ -195,6 +203,7 @@ class DatasetWriter:
             os.fsync(file.fileno())
             file.close()
         (self.folder / "meta.json").unlink(missing_ok=True)
+        (self.folder / HELD_OUT_FILE).unlink(missing_ok=True)
         for name in self._files:
             os.replace(self._part(name), self.folder / name)
         meta = {
