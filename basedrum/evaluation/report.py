@@ -1,6 +1,6 @@
 """The report of an evaluation: as JSON, as a text table of 120 columns, as Markdown, as a plot.
 
-Conventions: a figure is an `Estimate`, NaN where it was not or cannot be measured (null in JSON, - in a
+Conventions: a metric is an `Estimate`, NaN where it was not or cannot be measured (null in JSON, - in a
 table; blank where it was not asked for).
 """
 
@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from basedrum.errors import DataError
+from basedrum.evaluation.report_blocks import BLOCKS, SOURCE_TITLES, Block
 from basedrum.files import write_atomic
 from basedrum.measures.bootstrap import NOT_MEASURED, Estimate
 
@@ -22,127 +23,21 @@ REAL = "real drums"
 NAME_WIDTH = 23
 LINE_WIDTH = 120
 
-BLOCKS: tuple[tuple[str, tuple[tuple[str, str], ...], bool], ...] = (
-    (
-        "Does it listen? (0 for a deaf drummer, more than real is copying; R@1: .031 is chance)",
-        (
-            ("lift", "lift"),
-            ("phi_kick", "phi kick"),
-            ("lock", "lock F1"),
-            ("match", "R@1 of 32"),
-            ("match_without_kick", "R@1, no kick"),
-        ),
-        True,
-    ),
-    (
-        "Can it be told from real drums? (C2ST AUC: .5 is best; drums alone: a conv net, trees on descriptors, the higher)",
-        (
-            ("c2st", "C2ST with bass"),
-            ("c2st_alone", "drums alone"),
-            ("c2st_trees", "same, trees"),
-            ("c2st_alone_higher", "the higher"),
-            ("c2st_16", "16-bar structure"),
-        ),
-        True,
-    ),
-    (
-        "How much does it play, repeat and copy? (first phrases: nothing heard of itself yet)",
-        (
-            ("hits_per_bar", "hits a bar"),
-            ("hits_first", "in first phrases"),
-            ("identical", "same bar twice"),
-            ("copied_4", "copied 4 bars"),
-            ("copied_2", "copied 2 bars"),
-        ),
-        True,
-    ),
-    (
-        "Does it hold a song together? (seam / bar lines inside phrases; drums alike where the bass comes back, and where not)",
-        (
-            ("seam", "seam ratio"),
-            ("seam_equal_density", "at equal density"),
-            ("sections_same", "bass comes back"),
-            ("sections_other", "another bass"),
-        ),
-        True,
-    ),
-    (
-        "Noise: distance between seeds, their lift, the lowest. Listening: Jaccard, bass transposed (1 is wanted) or late",
-        (
-            ("seed_distance", "seeds"),
-            ("variety", "variety"),
-            ("seed_lift", "lift"),
-            ("seed_lift_lowest", "lowest"),
-            ("transposed_5", "up 5"),
-            ("transposed_12", "up 12"),
-            ("shifted_2", "late 2"),
-        ),
-        False,
-    ),
-    (
-        "Form: bars alike at lags; last beat of bars 4 and 8 over other bars': hits (fill), change from the bar before (turn)",
-        (
-            ("similarity_1", "lag 1"),
-            ("similarity_2", "lag 2"),
-            ("similarity_4", "lag 4"),
-            ("similarity_8", "lag 8"),
-            ("fill_4", "fill 4"),
-            ("fill_8", "fill 8"),
-            ("turn_4", "turn 4"),
-            ("turn_8", "turn 8"),
-        ),
-        False,
-    ),
-    (
-        "Share of bars with toms: last of a phrase, others; with a crash on 1: first of a phrase, of a new bass, others",
-        (
-            ("toms_end", "toms end"),
-            ("toms_inside", "inside"),
-            ("crash_phrase", "crash"),
-            ("crash_section", "section"),
-            ("crash_inside", "inside"),
-        ),
-        False,
-    ),
-    (
-        "Style (EB empty bars, DP eighth and beat mask, GS and GC of struck steps; distances to real drums: 0 is best)",
-        (
-            ("empty_bars", "EB"),
-            ("pattern_eighth", "DP 8th"),
-            ("pattern_beat", "DP beat"),
-            ("groove_similarity", "GS"),
-            ("groove_consistency", "GC"),
-            ("density_error", "density"),
-            ("voice_distance", "JS voice"),
-            ("position_distance", "JS step"),
-            ("frechet", "Frechet"),
-        ),
-        False,
-    ),
-)
-"""Title, (key, heading) of each measure, and whether its interval is shown."""
-SOURCE_TITLES = {
-    "lift": "Lift inside each source",
-    "phi_kick": "Phi kick inside each source",
-    "match": "R@1 of 32 inside each source",
-    "hits_per_bar": "Hits a bar in each source",
-}
-
 
 @dataclass(frozen=True)
 class Report:
     """What an evaluation found.
 
     Attributes:
-        settings: split, phrases, songs, seed, quick, what `previous` was, and the like.
-        figures: measure -> estimate of each drummer; the first drummer is the real drums.
-        by_source: measure (of `SOURCE_TITLES`) -> drummer -> source -> estimate.
+        settings: split, songs, phrases, seed, quick, and the like.
+        metrics: drummer -> key -> estimate; the first drummer is the real drums.
+        by_source: key (of `SOURCE_TITLES`) -> drummer -> source -> estimate.
         shift_curves: shift in sixteenths -> lock of each drummer.
-        notes: lines for the reader, such as what is missing to measure a figure.
+        notes: lines for the reader, such as what is missing to measure a metric.
     """
 
     settings: dict[str, object]
-    figures: dict[str, dict[str, Estimate]]
+    metrics: dict[str, dict[str, Estimate]]
     by_source: dict[str, dict[str, dict[str, Estimate]]] = field(default_factory=dict)
     shift_curves: dict[str, dict[int, float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -187,7 +82,7 @@ class Report:
                 for name, curve in read["shift_curves"].items()
             }
             return cls(
-                dict(read["settings"]), estimates(read["figures"]), by_source, curves, list(read["notes"])
+                dict(read["settings"]), estimates(read["metrics"]), by_source, curves, list(read["notes"])
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(
@@ -198,10 +93,10 @@ class Report:
         """Return the report as blocks of a table, no line over 120 columns."""
         settings = "; ".join(f"{key} {value}" for key, value in self.settings.items())
         lines = textwrap.wrap(settings, LINE_WIDTH, break_on_hyphens=False)
-        for title, measures, with_interval in BLOCKS:
-            known = self._known(measures)
-            rows = {name: [row.get(key) for key, _ in known] for name, row in self.figures.items()}
-            lines += _table(title, [heading for _, heading in known], rows, with_interval)
+        for block in BLOCKS:
+            known = self._known(block)
+            rows = {name: [row.get(key) for key, _ in known] for name, row in self.metrics.items()}
+            lines += _table(block.title, [heading for _, heading in known], rows, block.with_interval)
         for measure, drummers in self.by_source.items():
             sources = list(next(iter(drummers.values()), {}))
             for start in range(0, len(sources), 5):
@@ -218,16 +113,16 @@ class Report:
         return "\n".join(lines) + "\n"
 
     def to_markdown(self) -> str:
-        """Return the figures as Markdown tables, a line a figure, a column a drummer; 95 % intervals in
+        """Return the metrics as Markdown tables, a line a metric, a column a drummer; 95 % intervals in
         brackets."""
-        names = list(self.figures)
+        names = list(self.metrics)
         lines = ["; ".join(f"{key} {value}" for key, value in self.settings.items())]
-        for title, measures, with_interval in BLOCKS:
-            rows = [
-                [h, *(_mark(self.figures[n].get(k), with_interval) for n in names)]
-                for k, h in self._known(measures)
-            ]
-            lines += _markdown(title, ["figure", *names], rows)
+        for block in BLOCKS:
+            rows = []
+            for key, heading in self._known(block):
+                marks = [_mark(row.get(key), block.with_interval) for row in self.metrics.values()]
+                rows.append([heading, *marks])
+            lines += _markdown(block.title, ["metric", *names], rows)
         for measure, drummers in self.by_source.items():
             sources = list(next(iter(drummers.values()), {}))
             rows = [
@@ -239,14 +134,13 @@ class Report:
             lines += ["", note]
         return "\n".join(lines) + "\n"
 
-    def _known(self, measures: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
-        """Return the measures that were asked of any drummer."""
-        return [
-            (key, heading) for key, heading in measures if any(key in row for row in self.figures.values())
-        ]
+    def _known(self, block: Block) -> list[tuple[str, str]]:
+        """Return the metrics of a block that any drummer has."""
+        known = set().union(*self.metrics.values())
+        return [(key, heading) for key, heading in block.metrics if key in known]
 
     def plot(self, path: str | os.PathLike) -> None:
-        """Write a picture of the main figures with their intervals, in the format that the ending of `path`
+        """Write a picture of the main metrics with their intervals, in the format that the ending of `path`
         names.
 
         Raises:
@@ -261,12 +155,12 @@ class Report:
             ("match", "R@1 of the true bass among 32"),
             ("identical", "neighbouring bars identical"),
         ]
-        names = list(self.figures)[::-1]
+        names = list(self.metrics)[::-1]
         figure = Figure(figsize=(12, 1.2 + 0.32 * len(names)), layout="constrained")
         FigureCanvasAgg(figure)
         for axes, (key, title) in zip(figure.subplots(1, len(shown), sharey=True), shown, strict=True):
             for height, name in enumerate(names):
-                estimate = self.figures[name].get(key, NOT_MEASURED)
+                estimate = self.metrics[name].get(key, NOT_MEASURED)
                 if _unknown(estimate):
                     continue
                 colour = "black" if name == REAL else "tab:blue"
@@ -275,7 +169,7 @@ class Report:
                         [estimate.low, estimate.high], [height, height], color=colour, linewidth=2, alpha=0.5
                     )
                 axes.plot([estimate.value], [height], "o", color=colour)
-            real = self.figures.get(REAL, {}).get(key, NOT_MEASURED)
+            real = self.metrics.get(REAL, {}).get(key, NOT_MEASURED)
             if not _unknown(real):
                 axes.axvline(real.value, color="black", linewidth=0.8, linestyle=":")
             axes.set_title(title, fontsize=9)

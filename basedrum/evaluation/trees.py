@@ -35,7 +35,7 @@ def trees_available() -> bool:
     return find_spec("sklearn") is not None
 
 
-def trees_judge(config: TreesConfig = TreesConfig()) -> Callable[[np.ndarray, np.ndarray, int], Callable]:
+def trees_learner(config: TreesConfig = TreesConfig()) -> Callable[[np.ndarray, np.ndarray, int], Callable]:
     """Return a judge for `twosample.cross_fitted`: (real, fake, seed) -> scores of descriptors."""
 
     def learn(real: np.ndarray, fake: np.ndarray, seed: int) -> Callable[[np.ndarray], np.ndarray]:

@@ -92,12 +92,12 @@ def auc(real: np.ndarray, fake: np.ndarray) -> float:
     )
 
 
-Judge = Callable[[np.ndarray, np.ndarray, int], Callable[[np.ndarray], np.ndarray]]
-"""(real, fake, seed) -> a function that gives rows their scores, high for real; `network_judge`,
-`trees.trees_judge`."""
+Learner = Callable[[np.ndarray, np.ndarray, int], Callable[[np.ndarray], np.ndarray]]
+"""(real, fake, seed) -> a function that gives rows their scores, high for real; `network_learner`,
+`trees.trees_learner`."""
 
 
-def network_judge(config: TwoSampleConfig = TwoSampleConfig()) -> Judge:
+def network_learner(config: TwoSampleConfig = TwoSampleConfig()) -> Learner:
     """Return the judge that trains a `Classifier` on rows (n, R, 64)."""
 
     @one_thread()
@@ -114,7 +114,7 @@ def two_sample(
     real_songs: np.ndarray,
     fake_songs: np.ndarray,
     *,
-    judge: Judge,
+    learn: Learner,
     seed: int = 0,
 ) -> Estimate:
     """Return the AUC of real rows (n, ...) against fake rows (m, ...), cross-fitted over two halves of the
@@ -133,7 +133,7 @@ def two_sample(
         test = [np.isin(names[s], inside) for s in songs]
         if not all(t.any() and (~t).any() for t in test):
             return NOT_MEASURED
-        scores = judge(real[~test[0]], fake[~test[1]], seed + fold)
+        scores = learn(real[~test[0]], fake[~test[1]], seed + fold)
         left, right = scores(real[test[0]]), scores(fake[test[1]])
         hot = [np.eye(len(names), dtype=np.float32)[s[t]] for s, t in zip(songs, test, strict=True)]
         for start in range(0, len(left), SCORED_AT_ONCE):
@@ -151,7 +151,7 @@ def real_floor(
     rows: np.ndarray,
     songs: np.ndarray,
     *,
-    judge: Judge,
+    learn: Learner,
     labellings: int = 3,
     seed: int = 0,
 ) -> Estimate:
@@ -167,7 +167,7 @@ def real_floor(
         coin = np.random.default_rng([seed, number]).random(len(names)) < 0.5
         fake = np.isin(songs, names[coin])
         estimates.append(
-            two_sample(rows[~fake], rows[fake], songs[~fake], songs[fake], judge=judge, seed=seed + number)
+            two_sample(rows[~fake], rows[fake], songs[~fake], songs[fake], learn=learn, seed=seed + number)
         )
     known = [(e.value, e.low, e.high) for e in estimates if not np.isnan(e.value)]
     return Estimate(*np.mean(known, axis=0).tolist()) if known else NOT_MEASURED

@@ -4,7 +4,7 @@ that come back.
 Conventions: hits (n, 64, 12) bool, a phrase of 4 bars of 16 steps over the voices of `music.kit`; spans (s,
 256, 12) bool, 16 bars of adjoining phrases; `place` (n,) int counts the adjoining phrases of one song from 0,
 which stand one behind the other; songs (n,) int. The last beat of a bar is that of its active steps.
-Source: self-similarity matrices: Foote 1999; the figures are this project's own.
+Source: self-similarity matrices: Foote 1999; the measures are this project's own.
 """
 
 from __future__ import annotations
@@ -161,15 +161,15 @@ def bass_pairs(bass: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndar
     return pairs, np.concatenate(alike)
 
 
-def section_figures(
+def section_metrics(
     hits: np.ndarray, pairs: np.ndarray, alike: np.ndarray, songs: np.ndarray, seed: int = 0
 ) -> dict[str, Estimate]:
     """Return how alike (Jaccard index, 0..1) the drums of one song's phrases are where its bass comes back
     and where not.
 
     `sections_same`: the bass is nearly the same at a distance; `sections_other`: it is another. Only songs
-    that have both kinds of pairs count, each song the same. Nearer to real drums is better; a drummer deaf to
-    the bass has one figure twice.
+    that have both kinds of pairs count, each song the same. Nearer to real drums is better; a drummer that
+    ignores the bass has one value twice.
     """
     same, other = alike >= SAME_BASS, alike <= OTHER_BASS
     where = songs[pairs[:, 0]]
@@ -189,7 +189,7 @@ def new_sections(bass: np.ndarray, place: np.ndarray) -> np.ndarray:
     return starts
 
 
-def form_figures(
+def form_metrics(
     hits: np.ndarray,
     songs: np.ndarray,
     number: np.ndarray,
