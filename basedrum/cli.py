@@ -217,7 +217,6 @@ def _evaluate(options: argparse.Namespace) -> int:
         split=options.split,
         limit=options.limit,
         seed=options.seed,
-        previous=options.previous,
         quick=options.quick,
         on_progress=None if options.quiet else lambda what: print(f"measuring: {what}", file=sys.stderr),
     )

@@ -36,14 +36,14 @@ class Effort:
 
 FULL = Effort()
 QUICK = Effort(
-    songs=40,
+    songs=24,
     sets_of_fakes=1,
-    samples=4,
-    noise_songs=10,
-    spliced_songs=10,
+    samples=2,
+    noise_songs=6,
+    spliced_songs=6,
     drums_alone=False,
     descriptors=False,
     without_kick=False,
-    matching=replace(FULL.matching, steps=300),
-    two_sample=replace(FULL.two_sample, steps=150),
+    matching=replace(FULL.matching, steps=150, check_every=50),
+    two_sample=replace(FULL.two_sample, steps=100),
 )

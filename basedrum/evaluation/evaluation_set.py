@@ -157,4 +157,4 @@ def _cut(rolls: Sequence[np.ndarray], songs: np.ndarray, measures: np.ndarray) -
 def _cut_bass(laid: Sequence[LaidSong], songs: np.ndarray, measures: np.ndarray) -> np.ndarray:
     """Return (n, 2, 64, 72) bool: the bass of each phrase."""
     halves = [_cut([song.bass[half] for song in laid], songs, measures) for half in (0, 1)]
-    return np.unpackbits(np.stack(halves, axis=1), axis=-1).view(bool)
+    return np.unpackbits(np.stack(halves, axis=1).astype(np.uint8), axis=-1).view(bool)

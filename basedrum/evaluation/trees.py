@@ -53,12 +53,14 @@ def trees_learner(config: TreesConfig = TreesConfig()) -> Callable[[np.ndarray, 
             random_state=seed,
         )
         truth = np.concatenate([np.ones(len(real)), np.zeros(len(fake))])
+        rows = np.concatenate([real, fake])
+        known = ~np.isnan(rows).all(axis=0)  # scikit-learn refuses a column without any number
         with threadpool_limits(1):  # on a busy machine two threads took 200 times as long as one
-            trees.fit(np.concatenate([real, fake]), truth)
+            trees.fit(rows[:, known], truth)
 
         def scores(descriptors: np.ndarray) -> np.ndarray:
             with threadpool_limits(1):
-                return trees.decision_function(descriptors)
+                return trees.decision_function(descriptors[:, known])
 
         return scores
 
