@@ -91,7 +91,8 @@ def check_sources(sources: Sequence[str | os.PathLike]) -> None:
             raise DataError(f"{printable(path)}: is not a regular file, name songs to prepare")
         if not _is_song(path.name) and not path.name.lower().endswith((*TAR_SUFFIXES, ".zip")):
             raise DataError(
-                f"{printable(path)}: is no MIDI file, folder or archive, give .mid, .npz, .zip or .tar(.gz, .xz)"
+                f"{printable(path)}: is no MIDI file, folder or archive, "
+                "give .mid, .npz, .zip or .tar(.gz, .xz)"
             )
 
 

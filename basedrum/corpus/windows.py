@@ -22,10 +22,18 @@ PACKED_PITCHES = NUM_PITCHES // 8
 
 INDEX_DTYPE = np.dtype(
     [
-        ("song", "<i4"), ("measure", "<i4"), ("source", "<i2"), ("style", "<i2"), ("split", "i1"), ("qpm", "<f4"),
-        ("measure_steps", "u1", (MEASURES_PER_PHRASE,)), ("previous", "<i4"), ("next", "<i4"), ("weight", "<f4"),
+        ("song", "<i4"),
+        ("measure", "<i4"),
+        ("source", "<i2"),
+        ("style", "<i2"),
+        ("split", "i1"),
+        ("qpm", "<f4"),
+        ("measure_steps", "u1", (MEASURES_PER_PHRASE,)),
+        ("previous", "<i4"),
+        ("next", "<i4"),
+        ("weight", "<f4"),
     ]
-)  # fmt: skip
+)
 """One phrase: its song, first measure, source and style (numbers into the dataset's lists), split (0 train, 1
 valid, 2 test), tempo, active steps of its measures, the rows of the adjoining phrases (-1: none), and
 sampling weight."""

@@ -1,7 +1,7 @@
 """Drummers and held-out songs -> report, with the real drums and the simple baselines beside them.
 
-Every drummer plays whole songs through the door that its users have, and is measured on what they would get. The
-training split is read only to fit the baselines and the matching networks and to look for copies.
+Every drummer plays whole songs through the door that its users have, and is measured on what they would get.
+The training split is read only to fit the baselines and the matching networks and to look for copies.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class Options:
 
     Attributes:
         split: valid or test; seed: of the choice of songs and phrases, the noise and the classifiers.
-        limit: at most so many songs (None: as many as the effort allows); per_song: adjoining phrases of each.
+        limit: at most so many songs (None: as many as the effort allows); per_song: adjoining phrases of
+            each.
         quick: less playing and training, fewer metrics; effort: exactly how much, instead.
         training_limit: phrases of the training split that baselines and matching networks are fitted on.
         baselines: whether the simple baselines are measured too.

@@ -1,7 +1,8 @@
 """The phrases that drummers are compared on: cut from whole songs after they were played.
 
-Conventions: a run is a chain of adjoining phrases of four measures of one song, one run a song; phrases lie run
-after run, in order of time. What a drummer played is a list of hits (M * 16, 12) bool, one a song of the set.
+Conventions: a run is a chain of adjoining phrases of four measures of one song, one run a song; phrases lie
+run after run, in order of time. What a drummer played is a list of hits (M * 16, 12) bool, one a song of the
+set.
 """
 
 from __future__ import annotations
@@ -131,7 +132,8 @@ def phrase_measures(song: LaidSong) -> list[int]:
 
 
 def choose_run(measures: Sequence[int], per_song: int, rng: np.random.Generator) -> list[int]:
-    """Return up to `per_song` adjoining phrases, begun at random among the starts that give the longest chain."""
+    """Return up to `per_song` adjoining phrases, begun at random among the starts that give the longest
+    chain."""
     inside = set(measures)
     length: dict[int, int] = {}
     for measure in sorted(inside, reverse=True):

@@ -1,5 +1,5 @@
-"""What is trained or looked up once in an evaluation and used for every drummer: the matching networks and the
-two-sample tests.
+"""What is trained or looked up once in an evaluation and used for every drummer: the matching networks and
+the two-sample tests.
 """
 
 from __future__ import annotations

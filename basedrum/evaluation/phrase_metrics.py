@@ -45,7 +45,8 @@ def phrase_metrics(
 def real_phrase_metrics(
     phrases: EvaluationSet, training: TrainingSubset, evaluators: Evaluators, labellings: int, seed: int
 ) -> dict[str, Estimate]:
-    """Return the same of the real drums: distances between two halves of their songs, C2ST of real against real.
+    """Return the same of the real drums: distances between two halves of their songs, C2ST of real against
+    real.
 
     `labellings`: how often songs are called fake at random for the latter.
     """

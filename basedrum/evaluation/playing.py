@@ -1,8 +1,8 @@
-"""Whole songs played by the drummers of an evaluation, and the songs made for one question: with another noise,
-another key, a late bass, or a bass that changes in bar 10.
+"""Whole songs played by the drummers of an evaluation, and the songs made for one question: with another
+noise, another key, a late bass, or a bass that changes in bar 10.
 
-Conventions: what was played is hits (M * 16, 12) bool on the bars of the song; a seed of None is the drummer's
-default for the song.
+Conventions: what was played is hits (M * 16, 12) bool on the bars of the song; a seed of None is the
+drummer's default for the song.
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ class SplicedSong:
 
 
 def splice_songs(laid: Sequence[LaidSong], count: int, seed: int = 0) -> list[SplicedSong]:
-    """Return `count` spliced songs of two different songs each, drawn at random; none where too few songs fit."""
+    """Return `count` spliced songs of two different songs each, drawn at random; none where too few songs
+    fit."""
     fitting = [song for song in laid if can_be_spliced(song)]
     if len(fitting) < 2:
         return []

@@ -1,6 +1,7 @@
 """How the metrics of a report are ordered: blocks of a title and some metrics each.
 
-A block whose intervals are shown has at most five metrics, the others at most ten: a table is 120 columns wide.
+A block whose intervals are shown has at most five metrics, the others at most ten: a table is 120 columns
+wide.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ BLOCKS: tuple[Block, ...] = (
         True,
     ),
     Block(
-        "Does a classifier know it from real drums? (AUC of C2ST, .5 is best; drums alone: a network, trees, the higher)",
+        "Does a classifier know it from real drums? (AUC, .5 is best; drums alone: network, trees, the higher)",
         (
             ("c2st", "C2ST with bass"),
             ("c2st_alone", "drums alone"),
@@ -58,7 +59,7 @@ BLOCKS: tuple[Block, ...] = (
         True,
     ),
     Block(
-        "What a listener hears (whole songs in 4/4; kick follows: F1 with a bass that changes in bar 10, new minus old)",
+        "What a listener hears (songs in 4/4; kick follows: a bass that changes in bar 10, F1 new minus old)",
         (
             ("no_keeper", "no time-keeper"),
             ("keeper_lost", "lost for good"),
@@ -69,7 +70,7 @@ BLOCKS: tuple[Block, ...] = (
         True,
     ),
     Block(
-        "Heard as well: hits, of hats and ride; keeper comes or goes; crash again, after a fill; fills in bar 4, in 8",
+        "Heard too: hits, hats and ride; keeper comes or goes; crash again, after a fill; fills in bars 4, 8",
         (
             ("bar_hits", "hits"),
             ("time_hits", "hats"),
@@ -83,7 +84,7 @@ BLOCKS: tuple[Block, ...] = (
         ),
     ),
     Block(
-        "Ideas: bars of kick and snare to one bass rhythm; kicks to one bass; kicks, drums across a new riff; one seed for all",
+        "Ideas to one bass rhythm; kicks to one bass; kick, drums across a new riff; songs alike with one seed",
         (
             ("one_idea", "one idea"),
             ("kick_same_bass", "kick"),
@@ -93,7 +94,7 @@ BLOCKS: tuple[Block, ...] = (
         ),
     ),
     Block(
-        "Does it hold a song together? (seam / bar lines inside phrases; drums alike where the bass comes back, and where not)",
+        "Does it hold a song together? (seam / other bar lines; drums alike where the bass comes back, or not)",
         (
             ("seam", "seam ratio"),
             ("seam_equal_density", "at equal density"),
@@ -103,7 +104,7 @@ BLOCKS: tuple[Block, ...] = (
         True,
     ),
     Block(
-        "Noise: distance between seeds, their lift, the lowest. Moved bass: Jaccard, transposed (1 is wanted) or late",
+        "Noise: distance between seeds, lift, the lowest. Moved bass: drums alike, transposed (1 is wanted), late",
         (
             ("seed_distance", "seeds"),
             ("variety", "variety"),
@@ -115,7 +116,7 @@ BLOCKS: tuple[Block, ...] = (
         ),
     ),
     Block(
-        "Form: bars alike at lags; last beat of bars 4 and 8 over other bars': hits (fill), change from the bar before (turn)",
+        "Form: bars alike at lags; last beat of bars 4, 8 over others': hits (fill), change from a bar before (turn)",
         (
             ("similarity_1", "lag 1"),
             ("similarity_2", "lag 2"),
@@ -128,7 +129,7 @@ BLOCKS: tuple[Block, ...] = (
         ),
     ),
     Block(
-        "Share of bars with toms: last of a phrase, others; with a crash on 1: first of a phrase, of a new bass, others",
+        "Bars with toms: last of a phrase, others; with a crash on 1: first of a phrase, of a new bass, others",
         (
             ("toms_end", "toms end"),
             ("toms_inside", "inside"),
@@ -138,7 +139,7 @@ BLOCKS: tuple[Block, ...] = (
         ),
     ),
     Block(
-        "Style (EB empty bars, DP eighth and beat mask, GS and GC of struck steps; distances to real drums: 0 is best)",
+        "Style (EB empty bars, DP eighth and beat mask, GS, GC of struck steps; distances to real drums, 0 best)",
         (
             ("empty_bars", "EB"),
             ("pattern_eighth", "DP 8th"),

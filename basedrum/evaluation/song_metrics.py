@@ -1,4 +1,5 @@
-"""The metrics of whole songs: what a listener hears, what the noise does, what a moved or a changed bass does.
+"""The metrics of whole songs: what a listener hears, what the noise does, what a moved or a changed bass
+does.
 
 Conventions: what was played is a list of hits (M * 16, 12) bool, one a song; metrics are key -> `Estimate`.
 """
@@ -120,7 +121,8 @@ def noise_metrics(drummer: SongDrummer, test: NoiseTest, watch: Watch = unwatche
 def spliced_metrics(
     drummer: SongDrummer | None, songs: Sequence[SplicedSong], seed: int, watch: Watch = unwatched
 ) -> dict[str, Estimate]:
-    """Return how well the kicks of a drummer, or of the real drums (None), follow a bass that changes in bar 10."""
+    """Return how well the kicks of a drummer, or of the real drums (None), follow a bass that changes in bar
+    10."""
     if not songs:
         return {}
     values = real_spliced_values(songs) if drummer is None else spliced_values(drummer, songs, watch)

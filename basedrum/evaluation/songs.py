@@ -1,10 +1,10 @@
 """The held-out songs of an evaluation: read whole, and laid on bars as the user's door lays them.
 
-A song is parsed whenever it is played and dropped again; what stays is its file's bytes, and of its bass and its
-real drums what the measures look at.
+A song is parsed whenever it is played and dropped again; what stays is its file's bytes, and of its bass and
+its real drums what the measures look at.
 
-Conventions: a laid song has M measures of 16 steps; hits (M * 16, 12) bool on its own grid, where swung beats are
-straight (see `music.swing`).
+Conventions: a laid song has M measures of 16 steps; hits (M * 16, 12) bool on its own grid, where swung beats
+are straight (see `music.swing`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ REFUSED = "refused by the drummer"
 
 @dataclass(frozen=True)
 class HeldOutSong:
-    """One song that training never saw: `row` in songs.csv, `id`, name of its `source`, its MIDI file's bytes."""
+    """One song that training never saw: `row` in songs.csv, `id`, name of its `source`, its MIDI file's
+    bytes."""
 
     row: int
     id: str
@@ -144,7 +145,8 @@ def read_songs(
 
 
 def lay_songs(songs: Iterable[HeldOutSong]) -> HeldOut:
-    """Return the songs on their bars; those that no drummer takes (no bass is found, ...) are left out for all."""
+    """Return the songs on their bars; those that no drummer takes (no bass is found, ...) are left out for
+    all."""
     silence = baseline_drummer(SilentPhrases())
     held_out = HeldOut([])
     for song in songs:

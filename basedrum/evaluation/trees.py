@@ -15,7 +15,10 @@ from importlib.util import find_spec
 
 import numpy as np
 
-HOW_TO_GET = "drums alone by trees, and 16-bar structure, were not measured: they need scikit-learn (pip install scikit-learn)"
+HOW_TO_GET = (
+    "drums alone by trees, and 16-bar structure, were not measured: they need scikit-learn "
+    "(pip install scikit-learn)"
+)
 
 
 @dataclass(frozen=True)

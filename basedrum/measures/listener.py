@@ -1,5 +1,5 @@
-"""What a listener hears in a whole song: is there a time-keeper, where do crashes and fills fall, does the groove
-follow a new bass?
+"""What a listener hears in a whole song: is there a time-keeper, where do crashes and fills fall, does the
+groove follow a new bass?
 
 Each measure gives one value a song, NaN where the song has no case of it, to be averaged over songs by
 `bootstrap.song_mean`. Only songs entirely in 4/4 are measured, in the bars in which their bass sounds; values
@@ -7,9 +7,9 @@ nearer to those of real drummers are better unless said otherwise.
 
 Conventions: hits (B, 16, 12) bool, the bars of one song over the voices of `music.kit`.
 Keeper: that of hats together, ride, percussion and crash that strikes three steps or more of a bar, on three
-beats or more; hats and ride come before the others. Groove: the cells that sound in .4 or more of the bars up to
-8 to either side. Fill: a bar in whose second half the snare and the toms strike three cells outside the groove, or
-the toms two. Dominant bar: the cells that sound in half of the bars or more.
+beats or more; hats and ride come before the others. Groove: the cells that sound in .4 or more of the bars up
+to 8 to either side. Fill: a bar in whose second half the snare and the toms strike three cells outside the
+groove, or the toms two. Dominant bar: the cells that sound in half of the bars or more.
 Source: this project's own definitions.
 """
 
@@ -105,9 +105,10 @@ def find_fills(hits: np.ndarray) -> np.ndarray:
 def keeper_values(bars: SongBars) -> dict[str, float]:
     """Return `no_keeper`, `keeper_changes` and `keeper_lost`, 0..1 each.
 
-    `no_keeper`: the share of bars with kick, snare or side stick that have no keeper. `keeper_changes`: of two
-    such bars in a row, the share of which one has a keeper and the other none. `keeper_lost`: in a song that has
-    none in most of its bars 1 to 4, 1 if it has none in most of those from bar 9 on, else 0. NaN on silence.
+    `no_keeper`: the share of bars with kick, snare or side stick that have no keeper. `keeper_changes`: of
+    two such bars in a row, the share of which one has a keeper and the other none. `keeper_lost`: in a song
+    that has none in most of its bars 1 to 4, 1 if it has none in most of those from bar 9 on, else 0. NaN on
+    silence.
     """
     counted = bars.sounds & bars.hits[..., list(BODY)].any(axis=(1, 2))
     without = find_keepers(bars.hits) == NO_KEEPER
@@ -127,9 +128,9 @@ def keeper_values(bars: SongBars) -> dict[str, float]:
 def crash_values(bars: SongBars, fills: np.ndarray) -> dict[str, float]:
     """Return `crash_1_3`, `crash_again` and `crash_after_fill`, 0..1 each; 0 or NaN on silence.
 
-    `crash_1_3`: 1 if the first and the third bar both begin with a crash. `crash_again`: of the bars that begin
-    with a crash, the share after which the next does not and the one after it does. `crash_after_fill`: of the
-    fills, the share after which the next bar begins with a crash.
+    `crash_1_3`: 1 if the first and the third bar both begin with a crash. `crash_again`: of the bars that
+    begin with a crash, the share after which the next does not and the one after it does. `crash_after_fill`:
+    of the fills, the share after which the next bar begins with a crash.
     """
     crash = bars.hits[:, 0, kit.CRASH]
     first = bars.first
@@ -174,8 +175,8 @@ def backbeat_hole(bars: SongBars, fills: np.ndarray) -> float:
 def one_idea(bars: SongBars, fills: np.ndarray) -> float:
     """Return how many different bars of kick and snare are played to four bars of one bass rhythm.
 
-    The number of different bars over that of bars, fills left out; the mean over the groups of four bars, from
-    the first bar on, whose bass rhythm is the same in all. .25..1, NaN where there is no such group.
+    The number of different bars over that of bars, fills left out; the mean over the groups of four bars,
+    from the first bar on, whose bass rhythm is the same in all. .25..1, NaN where there is no such group.
     """
     shares = []
     for start in range(bars.first, len(bars.hits) - MEASURES_PER_PHRASE + 1, MEASURES_PER_PHRASE):
@@ -188,7 +189,8 @@ def one_idea(bars: SongBars, fills: np.ndarray) -> float:
 
 
 def kick_same_bass(bars: SongBars) -> float:
-    """Return the mean Jaccard index of the kicks of two bars whose bass is the same, 0..1; NaN without such bars.
+    """Return the mean Jaccard index of the kicks of two bars whose bass is the same, 0..1; NaN without such
+    bars.
 
     Each different bar of bass counts by its number of pairs. Pairs without any kick are left out.
     """
@@ -205,9 +207,9 @@ def kick_same_bass(bars: SongBars) -> float:
 def new_riff_values(bars: SongBars) -> dict[str, float]:
     """Return `riff_kick` and `riff_kit`: how alike kicks and all drums are across a change of the bass, 0..1.
 
-    A change is a bar line with four bars to either side whose bass rhythms are alike inside each side (Jaccard
-    index above .6 in the mean over pairs of bars) and not across (below .4). Mean Jaccard index over the pairs
-    of bars across; NaN where the bass never changes.
+    A change is a bar line with four bars to either side whose bass rhythms are alike inside each side
+    (Jaccard index above .6 in the mean over pairs of bars) and not across (below .4). Mean Jaccard index over
+    the pairs of bars across; NaN where the bass never changes.
     """
     across = np.repeat(np.arange(RIFF_BARS), RIFF_BARS), np.tile(np.arange(RIFF_BARS), RIFF_BARS)
     inside = np.triu_indices(RIFF_BARS, 1)
@@ -234,11 +236,11 @@ def dominant_bar(bars: SongBars) -> np.ndarray:
 
 
 def song_likeness(dominant: np.ndarray, seed: int = 0) -> Estimate:
-    """Return how alike different songs are played: the mean Jaccard index of the dominant bars (S, 16, 12) of two
-    songs.
+    """Return how alike different songs are played: the mean Jaccard index of the dominant bars (S, 16, 12) of
+    two songs.
 
-    0..1; played with one seed for all songs it tells how far the seed goes before the song. The interval resamples
-    songs. NaN with fewer than two songs.
+    0..1; played with one seed for all songs it tells how far the seed goes before the song. The interval
+    resamples songs. NaN with fewer than two songs.
     """
     if len(dominant) < 2:
         return NOT_MEASURED

@@ -254,8 +254,9 @@ def rhythm_descriptors(hits: np.ndarray) -> np.ndarray:
 def frechet(hits: np.ndarray, real: np.ndarray) -> float:
     """Return the Frechet distance of the rhythm descriptors, each scaled by its spread in the real drums.
 
-    |mu - mu'|^2 + Tr(C + C' - 2 (C C')^1/2). 0 upwards, 0 is best. Quote it beside the distance between two halves of real
-    songs. Silence is as far as its descriptors (all 0) lie from real ones. NaN with fewer than two phrases.
+    |mu - mu'|^2 + Tr(C + C' - 2 (C C')^1/2). 0 upwards, 0 is best. Quote it beside the distance between two
+    halves of real songs. Silence is as far as its descriptors (all 0) lie from real ones. NaN with fewer than
+    two phrases.
     """
     if min(len(hits), len(real)) < 2:
         return float("nan")
