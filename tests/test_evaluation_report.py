@@ -79,7 +79,7 @@ def test_report_has_every_measure_of_every_drummer(report, dataset):
         copied["seed_lift"].value
     )  # it has but one answer
     assert fixed["hits_first"].value == pytest.approx(11.7)  # 12 hits a bar, 9 in the one song of ten in 3/4
-    assert fixed["fill_4"].value == pytest.approx(1)
+    assert fixed["fill_4"].value == pytest.approx(1, abs=0.02)
     assert np.isnan(fixed["seam"].value)  # nothing ever changes
     assert real["seam"].value == pytest.approx(1, abs=0.2)
     for measure in ("lift", "phi_kick", "match", "hits_per_bar"):

@@ -112,8 +112,8 @@ def _without_duplicates(
     skipped: dict[int, str] = {}
     for i, shard in enumerate(shards):
         skipped.update({i * size + item: reason for item, reason in shard.skipped})
-    for i in np.flatnonzero(~keep):
-        skipped[int(numbers[i])] = f"duplicate of {paths[families.duplicate_of[i]]}"
+    for repeated in np.flatnonzero(~keep).tolist():
+        skipped[int(numbers[repeated])] = f"duplicate of {paths[families.duplicate_of[repeated]]}"
     return _Songs(numbers, keep, _song_table(paths, shards, families, labels, seed)), skipped
 
 
@@ -179,7 +179,7 @@ def _index(
         new_row = np.cumsum(keep[song]) - 1 + rows_before
         for link in ("previous", "next"):
             index[link] = np.where(index[link] >= 0, new_row[index[link]], -1)
-        for name in numbers.dtype.names:
+        for name in ("song", "source", "style", "split"):
             index[name] = numbers[name][song]
         parts.append(index[kept])
         keys.append(shard.windows.keys[kept])
@@ -210,4 +210,4 @@ def _weights(index: np.ndarray, keys: np.ndarray, table: list[dict], caps: Mappi
 
 
 def _cap_of(row: Mapping[str, object], caps: Mapping[str, float]) -> str:
-    return next((row[name] for name in ("source", "genre", "style") if row[name] in caps), "")
+    return next((str(row[name]) for name in ("source", "genre", "style") if row[name] in caps), "")

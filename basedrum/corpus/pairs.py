@@ -140,7 +140,7 @@ class _Metres(NamedTuple):
         last_tick = measures * safe / steps_per_tick
         last_cell = (measures - 1) * STEPS_PER_MEASURE + safe - 1
         for i in np.flatnonzero(steps == 0):
-            grid = pairs[i].grid
+            grid = pairs[int(i)].grid
             last_tick[i] = grid.last_tick
             last_cell[i] = (grid.num_measures - 1) * STEPS_PER_MEASURE + grid.measure_steps[-1] - 1
         return cls(steps_per_tick, steps, last_tick, last_cell)
@@ -179,5 +179,5 @@ def _cells(pairs: Sequence[Pair], ticks: np.ndarray, bounds: np.ndarray, metres:
         if size:
             cells[:, notes] += cells[:, notes] // size * (STEPS_PER_MEASURE - size)
         else:
-            cells[:, notes] = pairs[i].grid.cells_at(ticks[:, notes])
+            cells[:, notes] = pairs[int(i)].grid.cells_at(ticks[:, notes])
     return np.minimum(cells, np.repeat(metres.last_cell, counts))

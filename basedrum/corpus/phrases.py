@@ -133,15 +133,12 @@ def _mapped(folder: Path, name: str, count: int) -> np.ndarray:
     where = printable(folder / f"{name}.npy")
     try:
         if count:
-            array = np.lib.format.open_memmap(
-                folder / f"{name}.npy", mode="r"
-            )  # unlike np.load it takes nothing but .npy
+            # unlike np.load it takes nothing but .npy
+            array: np.ndarray = np.lib.format.open_memmap(folder / f"{name}.npy", mode="r")
         else:
             with open(folder / f"{name}.npy", "rb") as file:
                 array = np.lib.format.read_array(file, allow_pickle=False)
-    except (
-        Exception
-    ) as error:  # a damaged header makes numpy fail in many ways, tokenize.TokenError among them
+    except Exception as error:  # a damaged header makes numpy fail in many ways
         raise DataError(f"{where}: is missing or damaged, run `basedrum prepare` again") from error
     if array.dtype != dtype or array.shape != (count, *shape):
         raise DataError(f"{where}: does not fit its meta.json, run `basedrum prepare` again")

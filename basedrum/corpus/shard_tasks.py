@@ -107,9 +107,11 @@ def _begin_worker() -> None:
     """Leave Ctrl-C to the parent, and do not outlive it however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
+    assert parent is not None, "only for worker processes"
+    sentinel = parent.sentinel
 
     def leave_with_parent() -> None:
-        connection.wait([parent.sentinel])
+        connection.wait([sentinel])
         os._exit(1)
 
     threading.Thread(target=leave_with_parent, daemon=True).start()

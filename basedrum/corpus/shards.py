@@ -73,7 +73,8 @@ def make_shard(task: Task) -> None:
 
 
 def _read(item: Item) -> Pair:
-    return read_lpd_pair(item.data, item.name) if item.is_lpd else read_pair(item.data, item.name)
+    data = item.data or b""
+    return read_lpd_pair(data, item.name) if item.is_lpd else read_pair(data, item.name)
 
 
 def _reason(error: BasedrumError) -> str:

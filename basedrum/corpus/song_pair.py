@@ -7,6 +7,8 @@ straight from the parsed score into the pair; every other song takes the full wa
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from basedrum.corpus.pairs import Pair, PartNotes
@@ -48,7 +50,7 @@ def read_pair(data: bytes, name: str) -> Pair:
     return Pair(name, reading.grid_of(score, end), _part(hinted[0]), _part(drums[0]))
 
 
-def _part(track: object) -> PartNotes:
+def _part(track: Any) -> PartNotes:
     columns = track.notes.numpy()
     starts, ends, pitches = columns["time"], columns["time"] + columns["duration"], columns["pitch"]
     if len(starts) and (starts[0] < 0 or columns["duration"].min() < 0):

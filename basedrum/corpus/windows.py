@@ -152,12 +152,9 @@ def _packed(bits: np.ndarray, num_phrases: int) -> np.ndarray:
 
 
 def _measures_with(packed: np.ndarray) -> np.ndarray:
-    """(N, 4) bool: whether anything sounds in each measure of packed (N, 64, 9)."""
-    return (
-        packed.reshape(len(packed), MEASURES_PER_PHRASE, STEPS_PER_MEASURE * PACKED_PITCHES)
-        .view(np.uint64)
-        .any(axis=-1)
-    )
+    """Return (N, 4) bool: whether anything sounds in each measure of packed (N, 64, 9)."""
+    measures = packed.reshape(len(packed), MEASURES_PER_PHRASE, STEPS_PER_MEASURE * PACKED_PITCHES)
+    return np.asarray(measures.view(np.uint64).any(axis=-1))
 
 
 def _sounding_span(batch: SongBatch) -> tuple[np.ndarray, np.ndarray]:
@@ -175,7 +172,9 @@ def _measure_steps(batch: SongBatch, song: np.ndarray, measure: np.ndarray) -> n
     steps = np.repeat(batch.measure_steps[song][:, None], MEASURES_PER_PHRASE, axis=1)
     for i in np.flatnonzero(batch.measure_steps == 0):
         rows = song == i
-        steps[rows] = batch.pairs[i].grid.measure_steps[measure[rows, None] + np.arange(MEASURES_PER_PHRASE)]
+        steps[rows] = batch.pairs[int(i)].grid.measure_steps[
+            measure[rows, None] + np.arange(MEASURES_PER_PHRASE)
+        ]
     return steps
 
 

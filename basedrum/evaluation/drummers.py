@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -53,7 +53,7 @@ def _drummer_of(model: object) -> Drummer:
     if isinstance(model, str | os.PathLike):
         return Drummer(model)
     drummer = Drummer.__new__(Drummer)
-    drummer.model = model
+    drummer.model = cast(Any, model)
     return drummer
 
 

@@ -16,7 +16,9 @@ from basedrum.evaluation.features import bass_rows
 from basedrum.evaluation.songs import LaidSong
 from basedrum.measures.baselines import bass_onsets
 from basedrum.measures.metrics import mask_inactive
-from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
+from basedrum.music import kit
+from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE
+from basedrum.music.rolls import NUM_PITCHES
 
 PER_SONG = 6
 SPAN_PHRASES = 16 // MEASURES_PER_PHRASE
@@ -81,7 +83,10 @@ def build_evaluation_set(
 ) -> EvaluationSet:
     """Choose up to `per_song` adjoining phrases of every song, from where bass and real drums both play."""
     rng = np.random.default_rng(seed)
-    songs, measures, places, numbers = [], [], [], []
+    songs: list[int] = []
+    measures: list[int] = []
+    places: list[int] = []
+    numbers: list[int] = []
     for at, song in enumerate(laid):
         kept = phrase_measures(song)
         run = choose_run(kept, per_song, rng)
@@ -147,16 +152,16 @@ def choose_run(measures: Sequence[int], per_song: int, rng: np.random.Generator)
 
 
 def _cut(rolls: Sequence[np.ndarray], songs: np.ndarray, measures: np.ndarray) -> np.ndarray:
-    """Return (n, 64, K) the four measures from each of `measures` of rolls (M * 16, K)."""
-    length = MEASURES_PER_PHRASE * STEPS_PER_MEASURE
-    width = rolls[0].shape[1] if len(rolls) else 0
-    out = np.zeros((len(songs), length, width), rolls[0].dtype if len(rolls) else bool)
+    """Return (n, 64, 12) bool: the four measures from each of `measures` of hits (M * 16, 12)."""
+    out = np.zeros((len(songs), STEPS_PER_PHRASE, kit.NUM_VOICES), bool)
     for row, (song, measure) in enumerate(zip(songs.tolist(), measures.tolist(), strict=True)):
-        out[row] = rolls[song][measure * STEPS_PER_MEASURE :][:length]
+        out[row] = rolls[song][measure * STEPS_PER_MEASURE :][:STEPS_PER_PHRASE]
     return out
 
 
 def _cut_bass(laid: Sequence[LaidSong], songs: np.ndarray, measures: np.ndarray) -> np.ndarray:
     """Return (n, 2, 64, 72) bool: the bass of each phrase."""
-    halves = [_cut([song.bass[half] for song in laid], songs, measures) for half in (0, 1)]
-    return np.unpackbits(np.stack(halves, axis=1).astype(np.uint8), axis=-1).view(bool)
+    packed = np.zeros((len(songs), 2, STEPS_PER_PHRASE, NUM_PITCHES // 8), np.uint8)
+    for row, (song, measure) in enumerate(zip(songs.tolist(), measures.tolist(), strict=True)):
+        packed[row] = laid[song].bass[:, measure * STEPS_PER_MEASURE :][:, :STEPS_PER_PHRASE]
+    return np.unpackbits(packed, axis=-1).view(bool)

@@ -122,7 +122,7 @@ def train_matching(
         optimizer = torch.optim.AdamW(
             network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
-        best, best_state, worse = -1.0, None, 0
+        best, best_state, worse = -1.0, copy.deepcopy(network.state_dict()), 0
         for step in range(1, config.steps + 1):
             network.train()
             rows = rng.choice(train, min(config.batch, len(train)), replace=False)

@@ -161,7 +161,7 @@ class Report:
         for axes, (key, title) in zip(figure.subplots(1, len(shown), sharey=True), shown, strict=True):
             for height, name in enumerate(names):
                 estimate = self.metrics[name].get(key, NOT_MEASURED)
-                if _unknown(estimate):
+                if math.isnan(estimate.value):
                     continue
                 colour = "black" if name == REAL else "tab:blue"
                 if not math.isnan(estimate.low):
@@ -170,7 +170,7 @@ class Report:
                     )
                 axes.plot([estimate.value], [height], "o", color=colour)
             real = self.metrics.get(REAL, {}).get(key, NOT_MEASURED)
-            if not _unknown(real):
+            if not math.isnan(real.value):
                 axes.axvline(real.value, color="black", linewidth=0.8, linestyle=":")
             axes.set_title(title, fontsize=9)
             axes.set_yticks(range(len(names)), names, parse_math=False)  # a name may hold a $
@@ -181,10 +181,6 @@ class Report:
         write_atomic(path, picture.getvalue())
 
 
-def _unknown(estimate: Estimate | None) -> bool:
-    return estimate is None or math.isnan(estimate.value)
-
-
 def _number(value: float) -> str:
     """Return a number in at most five characters: .123, -.012, 15.7."""
     text = f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
@@ -193,16 +189,20 @@ def _number(value: float) -> str:
 
 
 def _cell(estimate: Estimate | None, with_interval: bool) -> str:
-    if _unknown(estimate):
-        return "" if estimate is None else "-" + (" " * 13 if with_interval else "")
+    if estimate is None:
+        return ""
+    if math.isnan(estimate.value):
+        return "-" + (" " * 13 if with_interval else "")
     if not with_interval or math.isnan(estimate.low):
         return _number(estimate.value) + (" " * 13 if with_interval else "")
     return f"{_number(estimate.value)} " + f"{_number(estimate.low)}~{_number(estimate.high)}".rjust(12)
 
 
 def _mark(estimate: Estimate | None, with_interval: bool) -> str:
-    if _unknown(estimate):
-        return "" if estimate is None else "-"
+    if estimate is None:
+        return ""
+    if math.isnan(estimate.value):
+        return "-"
     interval = with_interval and not math.isnan(estimate.low)
     return _number(estimate.value) + (
         f" [{_number(estimate.low)}, {_number(estimate.high)}]" if interval else ""

@@ -37,7 +37,7 @@ BLOCKS: tuple[Block, ...] = (
         True,
     ),
     Block(
-        "Does a classifier know it from real drums? (AUC, .5 is best; drums alone: network, trees, the higher)",
+        "Does a classifier know it from real drums? (AUC, .5 is best; drums alone: network, trees, higher)",
         (
             ("c2st", "C2ST with bass"),
             ("c2st_alone", "drums alone"),
@@ -59,7 +59,7 @@ BLOCKS: tuple[Block, ...] = (
         True,
     ),
     Block(
-        "What a listener hears (songs in 4/4; kick follows: a bass that changes in bar 10, F1 new minus old)",
+        "What a listener hears (kick follows: F1 with a bass new in bar 10, less that with the old)",
         (
             ("no_keeper", "no time-keeper"),
             ("keeper_lost", "lost for good"),
@@ -94,7 +94,7 @@ BLOCKS: tuple[Block, ...] = (
         ),
     ),
     Block(
-        "Does it hold a song together? (seam / other bar lines; drums alike where the bass comes back, or not)",
+        "Does it hold a song together? (seam / other bar lines; alike where the bass comes back, or not)",
         (
             ("seam", "seam ratio"),
             ("seam_equal_density", "at equal density"),
@@ -104,7 +104,7 @@ BLOCKS: tuple[Block, ...] = (
         True,
     ),
     Block(
-        "Noise: distance between seeds, lift, the lowest. Moved bass: drums alike, transposed (1 is wanted), late",
+        "Noise: distance of seeds, lift, the lowest. Moved bass: drums alike, transposed (1 is best), late",
         (
             ("seed_distance", "seeds"),
             ("variety", "variety"),
@@ -116,7 +116,7 @@ BLOCKS: tuple[Block, ...] = (
         ),
     ),
     Block(
-        "Form: bars alike at lags; last beat of bars 4, 8 over others': hits (fill), change from a bar before (turn)",
+        "Form: bars alike at lags; last beat of bars 4, 8 over others': hits (fill), change (turn)",
         (
             ("similarity_1", "lag 1"),
             ("similarity_2", "lag 2"),
@@ -129,7 +129,7 @@ BLOCKS: tuple[Block, ...] = (
         ),
     ),
     Block(
-        "Bars with toms: last of a phrase, others; with a crash on 1: first of a phrase, of a new bass, others",
+        "Bars with toms: last of a phrase, others; with a crash: first of a phrase, of a new bass, others",
         (
             ("toms_end", "toms end"),
             ("toms_inside", "inside"),
@@ -139,7 +139,7 @@ BLOCKS: tuple[Block, ...] = (
         ),
     ),
     Block(
-        "Style (EB empty bars, DP eighth and beat mask, GS, GC of struck steps; distances to real drums, 0 best)",
+        "Style (EB empty bars, DP eighth and beat mask, GS, GC of struck steps; distances to real, 0 best)",
         (
             ("empty_bars", "EB"),
             ("pattern_eighth", "DP 8th"),

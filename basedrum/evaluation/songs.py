@@ -104,10 +104,16 @@ class LaidSong:
         Raises:
             ValueError: they lie on other bars, so drummers could not be compared.
         """
-        same = np.array_equal(played.grid.measure_ticks, self.grid.measure_ticks)
-        if not same or not np.array_equal(played.grid.measure_steps, self.grid.measure_steps):
+        grid = grid_of(played)
+        same = np.array_equal(grid.measure_ticks, self.grid.measure_ticks)
+        if not same or not np.array_equal(grid.measure_steps, self.grid.measure_steps):
             raise ValueError(f"{self.held_out.id}: was laid on other bars than before")
         return played.drums.to_kit()
+
+
+def grid_of(played: PlayedSong) -> Grid:
+    """Return the bars of a song as its drums are laid on them."""
+    return played.song.grid if played.grid is None else played.grid
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,8 @@ def read_songs(
     """
     if split not in HELD_OUT_SPLITS:
         raise DataError(f"split {printable(split)}: is not held out, use one of {', '.join(HELD_OUT_SPLITS)}")
-    table, left_out = dataset.song_table, Counter()
+    table = dataset.song_table
+    left_out: Counter[str] = Counter()
     rows = [row for row, line in enumerate(table) if line["split"] == split]
     fitting = [row for row in rows if int(table[row].get("bar_shift_steps") or 0) == 0]
     if len(fitting) < len(rows):
@@ -165,8 +172,7 @@ def lay_song(held_out: HeldOutSong, drummer: SongDrummer) -> LaidSong:
     """
     song = held_out.read()
     played = drummer.play(song, humanize=0.0)
-    bass = BassRoll.from_notes(played.bass.notes, played.grid).to_array()
-    real = DrumRoll.from_notes(drum_notes(song), played.grid).to_kit()
-    return LaidSong(
-        held_out, played.grid, np.packbits(bass, axis=-1), real, played.bass.notes, played.bass.index
-    )
+    grid = grid_of(played)
+    bass = BassRoll.from_notes(played.bass.notes, grid).to_array()
+    real = DrumRoll.from_notes(drum_notes(song), grid).to_kit()
+    return LaidSong(held_out, grid, np.packbits(bass, axis=-1), real, played.bass.notes, played.bass.index)

@@ -14,7 +14,7 @@ Conventions: velocities as recorded, 1..127; timing around the pulse of the mome
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -93,7 +93,7 @@ def spreads(
             velocities, offsets = draw_feel(take.hits, take.grid, own, style=take.style, network=network)
             drawn[0].append((take.hits, np.round(velocities)))
             drawn[1].append((~np.isnan(take.offsets), around_pulse(np.where(take.hits, offsets, np.nan))))
-    return _spreads(*played, drawn[0]), _spreads(*timed, drawn[1])
+    return _spreads(played[0], played[1], drawn[0]), _spreads(timed[0], timed[1], drawn[1])
 
 
 def lasting(
@@ -104,7 +104,7 @@ def lasting(
 
     1 would be a drummer who never changes his mind, 0 for all three pairs white noise.
     """
-    far = [([], []), ([], [])]  # of velocity and timing: drummers', drawn
+    far: list[tuple[list, list]] = [([], []), ([], [])]  # of velocity and timing: drummers', drawn
     for number, take in enumerate(takes):
         typical = _typical(network, take, take.style)
         velocities, offsets = draw_feel(
@@ -115,7 +115,8 @@ def lasting(
             for place, values in zip(far[kind], both, strict=True):
                 place.append(np.where(counted, values - typical[kind], np.nan))
     columns = [_shared(distances) for kind in far for distances in kind]
-    return {name: tuple(column[name] for column in columns) for name in columns[0]}
+    human, drawn, human_late, drawn_late = columns
+    return {name: (human[name], drawn[name], human_late[name], drawn_late[name]) for name in human}
 
 
 def _shared(takes: list[np.ndarray]) -> dict[str, float]:
@@ -150,8 +151,17 @@ def _spreads(human: list, learned: list, drawn: list) -> list[Spread]:
             _values(cells, voice) for cells in (human, learned, drawn)
         )
         if len(own) > 1 and len(theirs) > 1:
-            within = _within(own, own_take), _within(ours, our_take)
-            found.append(Spread(name, len(own), *(float(v.std()) for v in (own, theirs, ours)), *within))
+            found.append(
+                Spread(
+                    voice=name,
+                    num_hits=len(own),
+                    human=float(own.std()),
+                    learned=float(theirs.std()),
+                    drawn=float(ours.std()),
+                    human_within=_within(own, own_take),
+                    drawn_within=_within(ours, our_take),
+                )
+            )
     return found
 
 
@@ -202,7 +212,7 @@ def _ms_per_step(take: Take) -> float:
 def report(
     errors: dict[str, Errors],
     by_kind: tuple[list[Spread], list[Spread]],
-    shared: dict[str, tuple[float, ...]],
+    shared: Mapping[str, tuple[float, ...]],
 ) -> str:
     """Return the table as text."""
     lines = [f"{'mean absolute error':26}velocity   timing, steps   timing, ms"]

@@ -24,7 +24,9 @@ CELLS_AT_ONCE = 16_000_000
 class PhraseDrummer(Protocol):
     """Anything that answers phrases of bass with phrases of drums."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called in a report."""
 
     def play(
         self,
@@ -40,7 +42,7 @@ class PhraseDrummer(Protocol):
 
 def bass_onsets(bass: np.ndarray) -> np.ndarray:
     """Return (n, 64) bool: whether any bass note starts at the step, from rolls (n, 2, 64, 72)."""
-    return bass[:, 0].any(axis=-1)
+    return np.asarray(bass[:, 0].any(axis=-1))
 
 
 def _on_steps(steps: range | list[int]) -> np.ndarray:

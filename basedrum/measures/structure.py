@@ -148,12 +148,13 @@ def bass_pairs(bass: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndar
     bass: (n, 2, 64, 72) bool. Pairs of which neither has a note are left out.
     """
     starts = np.flatnonzero(np.asarray(place) == 0)
-    pairs = []
+    parts = [np.zeros((0, 2), np.int64)]
     for first, end in zip(starts, [*starts[1:], len(place)], strict=True):
         early, late = np.triu_indices(end - first, 2)
-        pairs.append(np.stack([early, late], axis=1) + first)
-    pairs = np.concatenate(pairs) if pairs else np.zeros((0, 2), np.int64)
-    pairs = pairs[bass[:, 0].any(axis=(1, 2))[pairs].any(axis=1)]
+        parts.append(np.stack([early, late], axis=1) + first)
+    pairs = np.concatenate(parts)
+    sounds = np.asarray(bass[:, 0].any(axis=(1, 2)))
+    pairs = pairs[sounds[pairs].any(axis=1)]
     alike = [
         jaccard(bass[part[:, 0], 0], bass[part[:, 1], 0])
         for part in np.array_split(pairs, len(pairs) // 1024 + 1)
@@ -218,7 +219,7 @@ def form_metrics(
     turn, changes = change[:, -1], change[:, :-1].mean(axis=1)
     even = np.asarray(number) % 2 == 1
     bars = bars_of(hits)
-    toms = bars[..., list(TOMS)].any(axis=(2, 3))
+    toms = np.asarray(bars[..., list(TOMS)].any(axis=(2, 3)))
     crash = bars[:, :, 0, kit.CRASH]
     starts = np.asarray(starts_section)
     return {

@@ -108,7 +108,7 @@ def identical_neighbours(hits: np.ndarray) -> np.ndarray:
     0..1, real .30 to .34, nearer to it is better; NaN on silence, which repeats nothing.
     """
     bars = bars_of(hits)
-    sounding = bars.any(axis=(2, 3))
+    sounding = np.asarray(bars.any(axis=(2, 3)))
     counted = sounding[:, 1:] | sounding[:, :-1]
     same = (bars[:, 1:] == bars[:, :-1]).all(axis=(2, 3)) & counted
     return np.where(counted.any(axis=1), same.sum(axis=1) / np.maximum(counted.sum(axis=1), 1), np.nan)
@@ -193,7 +193,7 @@ def phrase_keys(hits: np.ndarray, num_measures: int = MEASURES_PER_PHRASE) -> np
         for word in range(words.shape[2]):
             salt = _mixed(np.full(1, 1 + measure * words.shape[2] + word, np.uint64) * _MIX[0])
             keys += _mixed(words[:, measure : measure + count, word] ^ salt)
-    sounding = bars.any(axis=(2, 3))
+    sounding = np.asarray(bars.any(axis=(2, 3)))
     audible = np.any([sounding[:, m : m + count] for m in range(num_measures)], axis=0)
     return np.where(audible, keys, np.uint64(0))
 
@@ -246,7 +246,7 @@ def rhythm_descriptors(hits: np.ndarray) -> np.ndarray:
     on silence."""
     columns = []
     for band in BANDS:
-        onsets = hits[..., list(band)].any(axis=-1)
+        onsets = np.asarray(hits[..., list(band)].any(axis=-1))
         columns += [onsets.sum(axis=1) / MEASURES_PER_PHRASE, syncopation(onsets), evenness(onsets)]
     return np.stack(columns, axis=1)
 
