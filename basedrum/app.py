@@ -178,14 +178,14 @@ def _make_folder(folder: Path) -> None:
 
 
 def prepare(sources: Sequence[str | os.PathLike], output: str | os.PathLike, **options) -> PrepareReport:
-    """Turn songs into a folder of phrases to train on; options as in `basedrum.corpus.collect.prepare`.
+    """Turn songs into a folder of phrases to train on; options as in `basedrum.corpus.collect.PrepareOptions`.
 
     Raises:
         DataError: a source cannot be used, or no phrase is left.
     """
     from basedrum.corpus import collect
 
-    return collect.prepare(sources, output, **options)
+    return collect.prepare(sources, output, collect.PrepareOptions(**options))
 
 
 def prepare_practice(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from corpus_songs import bass_roll, drum_roll, song, write_songs
 
-from basedrum.corpus.collect import prepare
+from basedrum.corpus.collect import PrepareOptions, prepare
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.evaluation.effort import Effort
 from basedrum.evaluation.matching import MatchingConfig
@@ -14,8 +14,8 @@ from basedrum.evaluation.twosample import TwoSampleConfig
 SMALL = Effort(
     sets_of_fakes=2,
     samples=2,
-    noise_songs=3,
-    spliced_songs=3,
+    noise_songs=2,
+    spliced_songs=2,
     matching=MatchingConfig(steps=4, batch=16, width=4, check_every=2),
     two_sample=TwoSampleConfig(width=4, steps=4),
     trees=TreesConfig(iterations=8, min_leaf=5),
@@ -44,5 +44,6 @@ def small_dataset(folder: Path) -> PhraseDataset:
         lines.append(f"{name},{'train' if number < 20 else 'valid'},{('even', 'odd')[number % 2]},{moved}")
     write_songs(folder / "songs", songs)
     (folder / "songs.csv").write_text("\n".join([*lines, ""]))
-    prepare([folder / "songs"], folder / "data", songs_csv=folder / "songs.csv", workers=1, progress=False)
+    options = PrepareOptions(songs_csv=folder / "songs.csv", workers=1, progress=False)
+    prepare([folder / "songs"], folder / "data", options)
     return PhraseDataset.open(folder / "data")

@@ -13,7 +13,7 @@ import pytest
 from corpus_songs import bass_roll, drum_roll, song, write_songs
 
 from basedrum.corpus import collect, shard_tasks, shards
-from basedrum.corpus.collect import prepare
+from basedrum.corpus.collect import PrepareOptions, prepare
 from basedrum.corpus.held_out import read_held_out
 from basedrum.corpus.lpd import read_lpd_pair
 from basedrum.corpus.phrases import PhraseDataset, write_dataset
@@ -36,7 +36,7 @@ def skipped(folder: Path) -> dict[str, str]:
 
 
 def run(sources, out, **options):
-    return prepare(sources, out, **{"workers": 1, "progress": False, **options})
+    return prepare(sources, out, PrepareOptions(**{"workers": 1, "progress": False, **options}))
 
 
 def test_a_written_song_comes_back_cell_for_cell(tmp_path):
@@ -422,6 +422,7 @@ def test_held_out_songs_do_not_outlive_their_data(tmp_path, many):
     run([many], tmp_path / "out", songs_csv=labelled(tmp_path, ["id,split", "6,valid"]))
     data = PhraseDataset.open(tmp_path / "out")
     rows = np.arange(2)
-    packed = [np.packbits(roll, axis=-1) for roll in (data.bass(rows), data.drums(rows))]
-    write_dataset(tmp_path / "out", np.array(data.index[:2]), *packed, [{"id": "0"}])
+    arrays = {"bass": data.bass(rows), "drums": data.drums(rows)}
+    packed = {name: np.packbits(roll, axis=-1) for name, roll in arrays.items()}
+    write_dataset(tmp_path / "out", {"index": np.array(data.index[:2]), **packed}, [{"id": "0"}])
     assert not (tmp_path / "out" / "held_out.zip").exists()

@@ -1,4 +1,4 @@
-"""The judges on made-up music whose answer is known: AUC by hand, tests near .5 and near 1, matching above
+"""The classifiers on made-up music whose answer is known: AUC by hand, tests near .5 and near 1, matching above
 chance."""
 
 import numpy as np
@@ -113,7 +113,7 @@ def test_matching_loss_leaves_out_other_phrases_of_the_same_song():
     assert matching_loss(100 * torch.eye(3), torch.tensor([0, 1, 2])).item() == pytest.approx(0, abs=1e-6)
 
 
-def test_the_judges_do_not_hear_the_key_but_hear_the_rhythm():
+def test_the_features_know_the_rhythm_and_not_the_key():
     bass, _, _ = band(5)
     qpm = np.full(len(bass), 97.0)
     rows = bass_rows(bass, qpm)

@@ -9,7 +9,7 @@ from corpus_songs import bass_roll, drum_roll, song, write_songs
 from evaluation_data import HOLED, WALTZ, small_dataset
 
 from basedrum import app
-from basedrum.corpus.collect import prepare
+from basedrum.corpus.collect import PrepareOptions, prepare
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.errors import DataError
 from basedrum.evaluation import songs as songs_room
@@ -239,7 +239,8 @@ def two_songs(tmp_path):
         songs[f"{name}.mid"] = song(0, 26, bass=bass, drums=drums, transpose=step)
     folder = write_songs(tmp_path / "songs", songs)
     (tmp_path / "songs.csv").write_text("id,split\non,valid\noff,valid\n")
-    prepare([folder], tmp_path / "data", songs_csv=tmp_path / "songs.csv", workers=1, progress=False)
+    options = PrepareOptions(songs_csv=tmp_path / "songs.csv", workers=1, progress=False)
+    prepare([folder], tmp_path / "data", options)
     return lay_songs(read_songs(PhraseDataset.open(tmp_path / "data"))[0]).songs
 
 

@@ -21,7 +21,7 @@ from test_midi_reading import GOOD, mutated
 
 import basedrum
 from basedrum import cli
-from basedrum.corpus.collect import prepare
+from basedrum.corpus.collect import PrepareOptions, prepare
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.errors import BasedrumError
 from basedrum.files import write_atomic
@@ -343,7 +343,7 @@ def songs(tmp_path_factory):
 
 
 def run(songs, out):
-    return prepare([songs], out, workers=1, progress=False)
+    return prepare([songs], out, PrepareOptions(workers=1, progress=False))
 
 
 class Counted:

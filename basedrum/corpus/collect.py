@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import BrokenExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
@@ -25,21 +26,11 @@ from basedrum.errors import DataError, printable
 from basedrum.files import take_lock
 
 
-def prepare(
-    sources: Sequence[str | os.PathLike],
-    out: str | os.PathLike,
-    *,
-    songs_csv: str | os.PathLike | None = None,
-    seed: int = 0,
-    workers: int | None = None,
-    source_caps: Mapping[str, float] | None = None,
-    styles: Sequence[str] = STYLES,
-    progress: bool = True,
-) -> PrepareReport:
-    """Turn songs into a dataset of phrases at `out`, and write skipped.csv beside it.
+@dataclass(frozen=True)
+class PrepareOptions:
+    """How songs are prepared.
 
-    Args:
-        sources: folders, MIDI files, LPD .npz files, and .zip or .tar(.gz, .xz) archives of these.
+    Attributes:
         songs_csv: labels of songs by file name (`id`) or `path`: split, source, style or genre, group,
             phase16. Without it the source of a song is the name of the folder or archive it came from.
         seed: of the split of songs without one in the CSV.
@@ -47,6 +38,26 @@ def prepare(
         source_caps: the largest share of the sampling weight that a source, genre or style may have; None for
             `DEFAULT_CAPS`, {} for none.
         styles: words that name a style in a genre.
+        progress: whether a bar shows how far it is.
+    """
+
+    songs_csv: str | os.PathLike | None = None
+    seed: int = 0
+    workers: int | None = None
+    source_caps: Mapping[str, float] | None = None
+    styles: Sequence[str] = STYLES
+    progress: bool = True
+
+
+def prepare(
+    sources: Sequence[str | os.PathLike],
+    out: str | os.PathLike,
+    options: PrepareOptions = PrepareOptions(),
+) -> PrepareReport:
+    """Turn songs into a dataset of phrases at `out`, and write skipped.csv beside it.
+
+    Args:
+        sources: folders, MIDI files, LPD .npz files, and .zip or .tar(.gz, .xz) archives of these.
 
     Raises:
         DataError: a source or the CSV cannot be used, `out` cannot be written or is being written, or no
@@ -54,20 +65,19 @@ def prepare(
     """
     out = Path(out)
     check_sources(sources)
-    labels = Labels.read(songs_csv, styles) if songs_csv is not None else None
+    labels = None if options.songs_csv is None else Labels.read(options.songs_csv, options.styles)
+    caps = DEFAULT_CAPS if options.source_caps is None else options.source_caps
     try:
         shards = out / ".shards"
         shards.mkdir(parents=True, exist_ok=True)
         with take_lock(out / ".lock"):
             tasks = ShardTasks(sources, shards, labels)
             paths = []
-            with tqdm(desc="prepare", unit=" songs", disable=not progress, smoothing=0.05) as bar:
-                for path, count in run_tasks(tasks, workers or os.cpu_count() or 1):
+            with tqdm(desc="prepare", unit=" songs", disable=not options.progress, smoothing=0.05) as bar:
+                for path, count in run_tasks(tasks, options.workers or os.cpu_count() or 1):
                     paths.append(path)
                     bar.update(count)
-            report = merge_shards(
-                out, tasks, paths, seed, DEFAULT_CAPS if source_caps is None else source_caps
-            )
+            report = merge_shards(out, tasks, paths, options.seed, caps)
             shutil.rmtree(shards)
     except BlockingIOError as error:
         raise DataError(

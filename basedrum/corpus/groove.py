@@ -166,10 +166,8 @@ def find_swing(beats: np.ndarray) -> tuple[int, float]:
 
 
 PLACES = 120  # in a beat
-SWINGS = [
-    EVEN,
-    *((pair, round(float(ratio), 2)) for pair in (2, 1) for ratio in np.arange(0.54, 0.721, 0.02)),
-]
+SWUNG = [round(float(ratio), 2) for ratio in np.arange(0.54, 0.721, 0.02)]
+SWINGS = [EVEN, *((2, ratio) for ratio in SWUNG), *((1, ratio) for ratio in SWUNG)]
 
 
 @cache

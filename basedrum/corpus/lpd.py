@@ -191,7 +191,7 @@ def _tempos(song: pypianoroll.Multitrack) -> tuple[tuple[int, float], ...]:
 
 
 def _time_signatures(song: pypianoroll.Multitrack, end: int) -> tuple[tuple[int, int, int], ...]:
-    """The metre that the downbeats tell; 4/4 where there are none.
+    """Return the metre that the downbeats give; 4/4 where there are none.
 
     Raises:
         DataError: a bar is no whole number of sixteenths.

@@ -10,6 +10,7 @@ import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,7 @@ def _without_duplicates(
     ).astype(np.int64)
     labels = [tasks.labels[n] for n in numbers]
     paths = [tasks.songs[n] for n in numbers]
-    prints = [each for shard in shards for each in fingerprints_of(shard)]
+    prints = list(chain.from_iterable(map(fingerprints_of, shards)))
     families = find_families(prints, [label.group for label in labels])
     keep = families.duplicate_of < 0
     skipped: dict[int, str] = {}

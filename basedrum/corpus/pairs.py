@@ -170,8 +170,8 @@ def _line(pairs: Sequence[Pair], parts: Sequence[PartNotes], metres: _Metres, ki
 
 
 def _cells(pairs: Sequence[Pair], ticks: np.ndarray, bounds: np.ndarray, metres: _Metres) -> np.ndarray:
-    """The cells (K, N) of K rows of ticks: what `Grid.cells_at` answers, song by song only where a measure is
-    not 16 steps."""
+    """Return the cells (K, N) of K rows of ticks, as `Grid.cells_at` does, song by song only where a measure
+    is not 16 steps."""
     counts = np.diff(bounds)
     cells = (ticks * np.repeat(metres.steps_per_tick, counts) + 0.5).astype(np.int64)
     for i in np.flatnonzero(metres.measure_steps != STEPS_PER_MEASURE):

@@ -225,16 +225,13 @@ class DatasetWriter:
 
 def write_dataset(
     folder: str | os.PathLike,
-    index: np.ndarray,
-    bass: np.ndarray,
-    drums: np.ndarray,
+    arrays: Mapping[str, np.ndarray],
     songs: Iterable[Mapping[str, object]],
     sources: Sequence[str] = (),
     styles: Sequence[str] = (),
     **more: object,
 ) -> None:
-    """Write a whole dataset: `index` (N,), packed `bass` (N, 2, 64, 9) and `drums` (N, 64, 9), one mapping a
-    song.
+    """Write a whole dataset: the arrays of `ARRAYS` by name, one mapping a song.
 
     Raises:
         DataError: the folder cannot be written.
@@ -242,8 +239,8 @@ def write_dataset(
     writer = None
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        writer = DatasetWriter(folder, len(index))
-        writer.append(index, bass, drums)
+        writer = DatasetWriter(folder, len(arrays["index"]))
+        writer.append(arrays["index"], arrays["bass"], arrays["drums"])
         writer.finish(songs, sources, styles, **more)
     except OSError as error:
         raise DataError(

@@ -103,8 +103,8 @@ def _batch(
     """Filter and cut some songs: the song table of those with phrases, their spans, and the phrases."""
     batch = SongBatch.of([pair for _, pair in part])
     reasons = filters.unfit(batch)
-    told = all(labels[number].bar_shift_steps is not None for number, _ in part)
-    phase, gain = (np.zeros(len(part), np.int64),) * 2 if told else filters.bar_phase(batch)
+    is_given = all(labels[number].bar_shift_steps is not None for number, _ in part)
+    phase, gain = (np.zeros(len(part), np.int64),) * 2 if is_given else filters.bar_phase(batch)
     shifts = np.zeros(len(part), np.int64)
     for i, (number, _) in enumerate(part):
         label = labels[number]
@@ -140,13 +140,15 @@ def _joined(done: list[tuple[np.ndarray, list, Windows]]) -> tuple[np.ndarray, n
             index[link][index[link] >= 0] += rows_before
         songs_before += len(songs)
         rows_before += len(index)
-    songs = np.concatenate([np.zeros(0, SONG_DTYPE), *(songs for songs, _, _ in done)])
-    spans = np.concatenate([np.zeros(0, np.uint64), *(each for _, parts, _ in done for each in parts)])
-    columns = (
-        np.concatenate([getattr(w, f.name) for w in (empty, *(w for _, _, w in done))])
-        for f in fields(Windows)
-    )
-    return songs, spans, Windows(*columns)
+    tables, spans, all_windows = [np.zeros(0, SONG_DTYPE)], [np.zeros(0, np.uint64)], [empty]
+    for songs, parts, windows in done:
+        tables.append(songs)
+        spans += parts
+        all_windows.append(windows)
+    columns = {}
+    for column in fields(Windows):
+        columns[column.name] = np.concatenate([getattr(each, column.name) for each in all_windows])
+    return np.concatenate(tables), np.concatenate(spans), Windows(**columns)
 
 
 def write_shard(path: Path, shard: Shard) -> None:

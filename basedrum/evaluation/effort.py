@@ -1,4 +1,4 @@
-"""How much work goes into an evaluation: the full one, and a quick look."""
+"""How much work goes into an evaluation: the full one, and a quick one."""
 
 from __future__ import annotations
 

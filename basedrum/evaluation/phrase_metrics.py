@@ -85,7 +85,7 @@ def recall(
 ) -> Estimate:
     """Return R@1 among the phrases `at`; NaN with fewer than two songs in full measures."""
     full = (phrases.measure_steps[at] == STEPS_PER_MEASURE).all(axis=1)
-    at = at[full]  # a short measure alone would tell the song
+    at = at[full]  # a short measure alone would give the song away
     with contextlib.suppress(ValueError):
         scores = network.scores(hits[at], phrases.bass_rows[at])
         songs = phrases.songs[at]
@@ -162,7 +162,7 @@ def distance_metrics(hits: np.ndarray, real: np.ndarray) -> dict[str, Estimate]:
 
 
 def two_sample_metrics(sets: Sequence[np.ndarray], evaluators: Evaluators, seed: int) -> dict[str, Estimate]:
-    """Return how well classifiers tell all sets together from the real drums."""
+    """Return the AUC of classifiers that compare all sets together with the real drums."""
     found = {}
     for test in evaluators.tests:
         fakes = np.concatenate([test.show(hits) for hits in sets])

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import textwrap
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -65,24 +66,12 @@ class Report:
         Raises:
             DataError: it is none, or of an older kind.
         """
-
-        def estimate(row: dict) -> Estimate:
-            return Estimate(
-                *(math.nan if row[key] is None else float(row[key]) for key in ("value", "low", "high"))
-            )
-
-        def estimates(rows: dict) -> dict:
-            return {name: {key: estimate(value) for key, value in row.items()} for name, row in rows.items()}
-
         try:
             read = json.loads(text)
-            by_source = {measure: estimates(rows) for measure, rows in read["by_source"].items()}
-            curves = {
-                name: {int(shift): math.nan if lock is None else lock for shift, lock in curve.items()}
-                for name, curve in read["shift_curves"].items()
-            }
+            by_source = {measure: _estimates(rows) for measure, rows in read["by_source"].items()}
+            curves = {name: _curve(curve) for name, curve in read["shift_curves"].items()}
             return cls(
-                dict(read["settings"]), estimates(read["metrics"]), by_source, curves, list(read["notes"])
+                dict(read["settings"]), _estimates(read["metrics"]), by_source, curves, list(read["notes"])
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(
@@ -95,18 +84,16 @@ class Report:
         lines = textwrap.wrap(settings, LINE_WIDTH, break_on_hyphens=False)
         for block in BLOCKS:
             known = self._known(block)
-            rows = {name: [row.get(key) for key, _ in known] for name, row in self.metrics.items()}
-            lines += _table(block.title, [heading for _, heading in known], rows, block.with_interval)
+            rows = _columns(self.metrics, known)
+            lines += _table(block.title, list(known.values()), rows, block.with_interval)
         for measure, drummers in self.by_source.items():
             sources = list(next(iter(drummers.values()), {}))
             for start in range(0, len(sources), 5):
                 part = sources[start : start + 5]
-                rows = {name: [row.get(source) for source in part] for name, row in drummers.items()}
+                rows = _columns(drummers, part)
                 lines += _table(SOURCE_TITLES.get(measure, measure), part, rows, True)
         shifts = list(next(iter(self.shift_curves.values()), {}))
-        rows = {
-            n: [Estimate(row[s], math.nan, math.nan) for s in shifts] for n, row in self.shift_curves.items()
-        }
+        rows = {name: _bare(curve.values()) for name, curve in self.shift_curves.items()}
         lines += _table("Lock with the bass moved later by sixteenths", [str(s) for s in shifts], rows, False)
         for note in self.notes:
             lines += ["", *textwrap.wrap(note, LINE_WIDTH, break_on_hyphens=False)]
@@ -119,25 +106,24 @@ class Report:
         lines = ["; ".join(f"{key} {value}" for key, value in self.settings.items())]
         for block in BLOCKS:
             rows = []
-            for key, heading in self._known(block):
+            for key, heading in self._known(block).items():
                 marks = [_mark(row.get(key), block.with_interval) for row in self.metrics.values()]
                 rows.append([heading, *marks])
             lines += _markdown(block.title, ["metric", *names], rows)
         for measure, drummers in self.by_source.items():
             sources = list(next(iter(drummers.values()), {}))
-            rows = [
-                [source, *(_mark(drummers[name].get(source), True) for name in drummers)]
-                for source in sources
-            ]
+            rows = []
+            for source in sources:
+                rows.append([source, *(_mark(row.get(source), True) for row in drummers.values())])
             lines += _markdown(SOURCE_TITLES.get(measure, measure), ["source", *drummers], rows)
         for note in self.notes:
             lines += ["", note]
         return "\n".join(lines) + "\n"
 
-    def _known(self, block: Block) -> list[tuple[str, str]]:
-        """Return the metrics of a block that any drummer has."""
-        known = set().union(*self.metrics.values())
-        return [(key, heading) for key, heading in block.metrics if key in known]
+    def _known(self, block: Block) -> dict[str, str]:
+        """Return key and heading of the metrics of a block that any drummer has."""
+        known: set[str] = set().union(*self.metrics.values())
+        return {key: heading for key, heading in block.metrics if key in known}
 
     def plot(self, path: str | os.PathLike) -> None:
         """Write a picture of the main metrics with their intervals, in the format that the ending of `path`
@@ -150,7 +136,7 @@ class Report:
         from matplotlib.figure import Figure
 
         shown = [
-            ("c2st", "C2ST AUC (.5: cannot be told from real)"),
+            ("c2st", "C2ST AUC (.5: as real drums)"),
             ("lift", "lift over shuffled pairs"),
             ("match", "R@1 of the true bass among 32"),
             ("identical", "neighbouring bars identical"),
@@ -179,6 +165,37 @@ class Report:
         kind = Path(path).suffix.lstrip(".").lower()
         figure.savefig(picture, format=kind if kind in ("pdf", "svg") else "png", dpi=120)
         write_atomic(path, picture.getvalue())
+
+
+def _estimates(rows: dict) -> dict[str, dict[str, Estimate]]:
+    """Return the estimates of each drummer as `to_json` wrote them."""
+    found: dict[str, dict[str, Estimate]] = {}
+    for name, row in rows.items():
+        found[name] = {key: _estimate(value) for key, value in row.items()}
+    return found
+
+
+def _estimate(row: dict) -> Estimate:
+    value, low, high = (math.nan if row[key] is None else float(row[key]) for key in ("value", "low", "high"))
+    return Estimate(value, low, high)
+
+
+def _curve(curve: dict) -> dict[int, float]:
+    return {int(shift): math.nan if lock is None else lock for shift, lock in curve.items()}
+
+
+def _columns(
+    drummers: Mapping[str, Mapping[str, Estimate]], keys: Iterable[str]
+) -> dict[str, list[Estimate | None]]:
+    """Return the estimates of each drummer in the order of `keys`."""
+    rows: dict[str, list[Estimate | None]] = {}
+    for name, row in drummers.items():
+        rows[name] = [row.get(key) for key in keys]
+    return rows
+
+
+def _bare(values: Iterable[float]) -> list[Estimate | None]:
+    return [Estimate.bare(value) for value in values]
 
 
 def _number(value: float) -> str:
@@ -212,8 +229,11 @@ def _mark(estimate: Estimate | None, with_interval: bool) -> str:
 def _markdown(title: str, headings: list[str], rows: list[list[str]]) -> list[str]:
     if not rows:
         return []
-    shown = [[cell.replace("|", "\\|") for cell in row] for row in (headings, ["---"] * len(headings), *rows)]
-    return ["", f"**{title}**", "", *("| " + " | ".join(row) + " |" for row in shown)]
+    lines = ["", f"**{title}**", ""]
+    for row in (headings, ["---"] * len(headings), *rows):
+        cells = [cell.replace("|", "\\|") for cell in row]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
 
 
 def _cut(line: str) -> str:

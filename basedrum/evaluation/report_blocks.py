@@ -84,7 +84,7 @@ BLOCKS: tuple[Block, ...] = (
         ),
     ),
     Block(
-        "Ideas to one bass rhythm; kicks to one bass; kick, drums across a new riff; songs alike with one seed",
+        "Ideas to one rhythm; kicks to one bass; kick, drums across a new riff; songs alike with one seed",
         (
             ("one_idea", "one idea"),
             ("kick_same_bass", "kick"),

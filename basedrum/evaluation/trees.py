@@ -1,7 +1,8 @@
-"""A judge of descriptors: gradient-boosted trees, for the two-sample test of drums alone and of 16 bars.
+"""A classifier of descriptors: gradient-boosted trees, for the two-sample test of drums alone and of 16 bars.
 
-Where the conv net of `twosample` looks at the hits themselves, the trees are told what a phrase or a span is
-like. They are scikit-learn's, which is an extra of its own: without it these figures are not measured.
+Where the convolutional network of `twosample` takes the hits themselves, the trees take a description of a
+phrase or a span. They are scikit-learn's, which is an extra of its own: without it these metrics are not
+measured.
 
 Conventions: descriptors (n, D) float32, NaN where one does not exist.
 Source: Friedman, Greedy function approximation: a gradient boosting machine (2001).
@@ -39,7 +40,7 @@ def trees_available() -> bool:
 
 
 def trees_learner(config: TreesConfig = TreesConfig()) -> Callable[[np.ndarray, np.ndarray, int], Callable]:
-    """Return a judge for `twosample.cross_fitted`: (real, fake, seed) -> scores of descriptors."""
+    """Return what trains trees on descriptors for `twosample.two_sample`."""
 
     def learn(real: np.ndarray, fake: np.ndarray, seed: int) -> Callable[[np.ndarray], np.ndarray]:
         from sklearn.ensemble import HistGradientBoostingClassifier

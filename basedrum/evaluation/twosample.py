@@ -1,11 +1,11 @@
-"""Can it be told from real drummers? The classifier two-sample test.
+"""Are the drums as those of real drummers? The classifier two-sample test (C2ST).
 
-A fresh judge, a small network or trees, learns to tell real drums from a drummer's on the songs of one half,
-and scores those of the other; then the halves change places. The figure is the area under the ROC curve
-(AUC): .5 = cannot be told apart, 1 = always.
+A fresh classifier, a small network or trees, is trained on real drums and a drummer's of one half of the
+songs, and scores those of the other half; then the halves change places. The metric is the area under the ROC
+curve (AUC): the chance that a real phrase scores above a generated one, .5 = the classifier cannot know them
+apart.
 
-Conventions: rows (n, ...) of what the judge looks at; the AUC is the chance that a real phrase scores above a
-generated one.
+Conventions: rows (n, ...) of what the classifier takes as input.
 Source: Lopez-Paz and Oquab, Revisiting classifier two-sample tests (arXiv 1610.06545).
 """
 
@@ -29,10 +29,7 @@ SCORED_AT_ONCE = 512
 @dataclass(frozen=True)
 class TwoSampleConfig:
     """How the classifier is trained; the defaults take about 10 seconds of one thread, whatever the number of
-    phrases.
-
-    Longer training and deeper networks told no more (2,836 phrases of 496 songs: 1,000 steps .701, two more
-    layers .700, these defaults .710 for real drums of another song).
+    phrases. Longer training and deeper networks found no more.
     """
 
     width: int = 48
@@ -42,8 +39,8 @@ class TwoSampleConfig:
     weight_decay: float = 0.05
     dropout: float = 0.3
     compares_measures: bool = False
-    """Whether it is also shown how much neighbouring measures differ: a stronger judge, which hears
-    repetition at once."""
+    """Whether it is also shown how much neighbouring measures differ: a stronger
+    classifier, which finds repetition at once."""
 
 
 class Classifier(nn.Module):
@@ -98,7 +95,7 @@ Learner = Callable[[np.ndarray, np.ndarray, int], Callable[[np.ndarray], np.ndar
 
 
 def network_learner(config: TwoSampleConfig = TwoSampleConfig()) -> Learner:
-    """Return the judge that trains a `Classifier` on rows (n, R, 64)."""
+    """Return what trains a `Classifier` on rows (n, R, 64)."""
 
     @one_thread()
     def learn(real: np.ndarray, fake: np.ndarray, seed: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -120,8 +117,8 @@ def two_sample(
     """Return the AUC of real rows (n, ...) against fake rows (m, ...), cross-fitted over two halves of the
     songs.
 
-    .5..1 (a little below .5 by chance); .5 is best. The interval resamples the songs that are judged, not the
-    training of the judge. NaN with fewer than four songs. Silence is told at once: 1.
+    .5..1 (a little below .5 by chance); .5 is best. The interval resamples the songs that are scored, not the
+    training of the classifier. NaN with fewer than four songs. Silence: 1.
     """
     names = np.unique(np.concatenate([real_songs, fake_songs]))
     if len(names) < 4:
@@ -155,7 +152,7 @@ def real_floor(
     labellings: int = 3,
     seed: int = 0,
 ) -> Estimate:
-    """Return the AUC of real drums against real drums, songs called fake by tossing a coin: what .5 looks
+    """Return the AUC of real drums against real drums, songs called fake at random: what .5 looks
     like here.
 
     The mean of several labellings, and the mean of their intervals. Exactly one half of the songs must not be

@@ -55,12 +55,12 @@ class Spread:
     drawn_within: float
 
 
-def guess_errors(network: FeelNet, learned: Sequence[Take], unheard: Sequence[Take]) -> dict[str, Errors]:
-    """Return the errors on `unheard` takes of each way of guessing; the simple ones are measured on
+def guess_errors(network: FeelNet, learned: Sequence[Take], unseen: Sequence[Take]) -> dict[str, Errors]:
+    """Return the errors on `unseen` takes of each way of guessing; the simple ones are measured on
     `learned`."""
     cells, constant = _means(learned)
     errors: dict[str, list] = {}
-    for take in unheard:
+    for take in unseen:
         place = np.arange(len(take.hits)) % STEPS_PER_MEASURE
         guesses = {
             "network, given the style": _typical(network, take, take.style),
@@ -80,16 +80,16 @@ def guess_errors(network: FeelNet, learned: Sequence[Take], unheard: Sequence[Ta
 
 
 def spreads(
-    network: FeelNet, learned: Sequence[Take], unheard: Sequence[Take], seed: int = 0
+    network: FeelNet, learned: Sequence[Take], unseen: Sequence[Take], seed: int = 0
 ) -> tuple[list[Spread], list[Spread]]:
     """Return the spreads of velocity and of timing (steps) of every voice that is hit, over `DRAWS` draws a
     take."""
-    played = [[(take.hits, take.velocities) for take in takes] for takes in (unheard, learned)]
-    timed = [[(~np.isnan(take.offsets), take.offsets) for take in takes] for takes in (unheard, learned)]
+    played = [[(take.hits, take.velocities) for take in takes] for takes in (unseen, learned)]
+    timed = [[(~np.isnan(take.offsets), take.offsets) for take in takes] for takes in (unseen, learned)]
     drawn: tuple[list, list] = ([], [])
-    for number, take in enumerate(unheard):
+    for number, take in enumerate(unseen):
         for draw in range(DRAWS):
-            own = (number * DRAWS + draw) + seed * len(unheard) * DRAWS
+            own = (number * DRAWS + draw) + seed * len(unseen) * DRAWS
             velocities, offsets = draw_feel(take.hits, take.grid, own, style=take.style, network=network)
             drawn[0].append((take.hits, np.round(velocities)))
             drawn[1].append((~np.isnan(take.offsets), around_pulse(np.where(take.hits, offsets, np.nan))))
@@ -233,7 +233,7 @@ def report(
 
 
 def _beside(human: float, other: float, digits: int) -> str:
-    """Two figures and their ratio."""
+    """Return two numbers and their ratio."""
     return f"{human:8.{digits}f}{other:8.{digits}f}{other / max(human, 1e-9):7.2f}"
 
 
@@ -241,14 +241,14 @@ def run(request: Request) -> str:
     """Return the table for the feel that ships."""
     split = "validation" if request.quick else "test"
     takes = list(read_groove(request.needed_data, ("train", split)))
-    unheard = [take for take in takes if take.split == split]
+    unseen = [take for take in takes if take.split == split]
     learned = [take for take in takes if take.split == "train"]
     if request.quick:
-        unheard, learned = unheard[:QUICK_TAKES], learned[:QUICK_TAKES]
+        unseen, learned = unseen[:QUICK_TAKES], learned[:QUICK_TAKES]
     network = load_feel(None)
-    errors = guess_errors(network, learned, unheard)
-    by_kind = spreads(network, learned, unheard, request.seed)
-    shared = lasting(network, unheard, request.seed)
+    errors = guess_errors(network, learned, unseen)
+    by_kind = spreads(network, learned, unseen, request.seed)
+    shared = lasting(network, unseen, request.seed)
     request.write(
         {
             "errors": {way: asdict(each) for way, each in errors.items()},

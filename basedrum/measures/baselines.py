@@ -1,7 +1,7 @@
 """The simple drummers an honest evaluation must beat; none of them learns more than counts.
 
 Each has a `name` and `play(bass, qpm, measure_steps, previous, seed) -> hits`, the protocol of every drummer
-in the evaluation. Answers end with the measure: nothing is played past the end of a short one.
+in the evaluation. Phrases end with the measure: nothing is played past the end of a short one.
 
 Conventions: bass (n, 2, 64, 72) bool, onset and sustain; measure_steps (n, 4) int; hits (n, 64, 12) bool.
 """
@@ -22,7 +22,7 @@ CELLS_AT_ONCE = 16_000_000
 
 
 class PhraseDrummer(Protocol):
-    """Anything that answers phrases of bass with phrases of drums."""
+    """Anything that plays phrases of drums to phrases of bass."""
 
     @property
     def name(self) -> str:
@@ -145,7 +145,7 @@ class NearestBass:
 
 @dataclass(frozen=True)
 class ShuffledDrums:
-    """Real drums of some other song: perfect drums, deaf.
+    """Real drums of some other song: perfect drums that ignore the bass.
 
     Attributes:
         hits: (N, 64, 12) bool, real drums of songs that are not evaluated.

@@ -176,9 +176,11 @@ def section_metrics(
     where = songs[pairs[:, 0]]
     both = np.intersect1d(where[same], where[other])
     drums = jaccard(hits[pairs[:, 0]], hits[pairs[:, 1]])
-    means = {key: np.array([drums[kind & (where == song)].mean() for song in both]) for key, kind in
-             (("sections_same", same), ("sections_other", other))}  # fmt: skip
-    return {key: song_mean(values, both, seed) for key, values in means.items()}
+    found = {}
+    for key, kind in (("sections_same", same), ("sections_other", other)):
+        means = [drums[kind & (where == song)].mean() for song in both]
+        found[key] = song_mean(np.asarray(means), both, seed)
+    return found
 
 
 def new_sections(bass: np.ndarray, place: np.ndarray) -> np.ndarray:

@@ -91,8 +91,8 @@ def groove_similarity(hits: np.ndarray) -> np.ndarray:
     0..1, real .91 to .93, nearer to it is better; 1 on silence and for one bar repeated.
     """
     bars = bars_of(hits)
-    pairs = [(i, j) for i in range(bars.shape[1]) for j in range(i)]
-    return np.mean([1 - _bar_difference(bars[:, i], bars[:, j]) for i, j in pairs], axis=0)
+    one, other = np.tril_indices(bars.shape[1], -1)
+    return 1 - _bar_difference(bars[:, one], bars[:, other]).mean(axis=1)
 
 
 def groove_consistency(hits: np.ndarray) -> np.ndarray:
