@@ -14,7 +14,7 @@ from basedrum.evaluation.twosample import TwoSampleConfig
 SMALL = Effort(
     sets_of_fakes=2,
     samples=2,
-    noise_songs=2,
+    noise_songs=3,
     spliced_songs=2,
     matching=MatchingConfig(steps=4, batch=16, width=4, check_every=2),
     two_sample=TwoSampleConfig(width=4, steps=4),
