@@ -290,8 +290,8 @@ def evaluate(
     on_progress: Callable[[str], None] | None = None,
     **options,
 ) -> Report:
-    """Measure drummers on held-out songs beside real drums and simple baselines; write OUTPUT.json, .txt, .md
-    and .png.
+    """Measure drummers on held-out songs beside real drums and baselines; write OUTPUT.json, .txt, .md and
+    .png.
 
     Args:
         data: what `prepare` wrote; by default the practice songs, prepared in the folder practice-data.

@@ -199,7 +199,9 @@ def _train_options(verbs) -> None:
 
 
 def _evaluate_options(verbs) -> None:
-    parser = _verb(verbs, "evaluate", "Measure drummers on whole held-out songs, beside real drums and simple baselines.")
+    parser = _verb(
+        verbs, "evaluate", "Measure drummers on whole held-out songs, beside real drums and baselines."
+    )
     parser.add_argument(
         "--model",
         action="append",
@@ -242,5 +244,7 @@ def _evaluate_options(verbs) -> None:
         metavar="JSON",
         help="an earlier report on the same songs: add to its table, measure only these drummers",
     )
-    parser.add_argument("--quick", action="store_true", help="fewer songs and metrics, rougher, in about a minute")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer songs and metrics, rougher, in about a minute"
+    )
     parser.add_argument("--quiet", action="store_true", help="say nothing on the way")

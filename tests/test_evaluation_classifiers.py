@@ -1,5 +1,5 @@
-"""The classifiers on made-up music whose answer is known: AUC by hand, tests near .5 and near 1, matching above
-chance."""
+"""The classifiers on made-up music whose answer is known: AUC by hand, tests near .5 and near 1, matching
+above chance."""
 
 import numpy as np
 import pytest
@@ -118,7 +118,9 @@ def test_the_features_know_the_rhythm_and_not_the_key():
     qpm = np.full(len(bass), 97.0)
     rows = bass_rows(bass, qpm)
     assert rows.shape == (20, NUM_BASS_ROWS, 64)
-    assert np.array_equal(rows, bass_rows(np.stack([BassRoll.from_array(roll).transposed(5).to_array() for roll in bass]), qpm))
+    assert np.array_equal(
+        rows, bass_rows(np.stack([BassRoll.from_array(roll).transposed(5).to_array() for roll in bass]), qpm)
+    )
     assert not np.array_equal(rows, bass_rows(np.roll(bass, 2, axis=2), qpm))
     assert np.array_equal(rows[:, 0] > 0, bass_onsets(bass))
     silent = bass_rows(np.zeros_like(bass), qpm)

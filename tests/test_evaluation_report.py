@@ -197,7 +197,13 @@ def test_plot_is_a_picture(report, tmp_path):
 
 def test_the_verb_writes_all_four_files(dataset, tmp_path):
     app.evaluate(
-        [], dataset.folder, tmp_path / "out" / "report", effort=SMALL, baselines=False, limit=5, progress=False
+        [],
+        dataset.folder,
+        tmp_path / "out" / "report",
+        effort=SMALL,
+        baselines=False,
+        limit=5,
+        progress=False,
     )
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         f"report.{kind}" for kind in ("json", "md", "png", "txt")
@@ -207,9 +213,7 @@ def test_the_verb_writes_all_four_files(dataset, tmp_path):
 
 def test_a_drummer_can_be_added_to_an_earlier_report(report, dataset, tmp_path):
     """The table is that of one evaluation of both; nothing but the new drummer is measured."""
-    (tmp_path / "old.json").write_text(
-        evaluate([copied()], dataset, ALONE).to_json()
-    )
+    (tmp_path / "old.json").write_text(evaluate([copied()], dataset, ALONE).to_json())
     told = []
     earlier = Report.from_json((tmp_path / "old.json").read_text())
     both = evaluate([fixed(), copied()], dataset, ALONE, earlier=earlier, on_progress=told.append)

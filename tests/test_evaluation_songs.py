@@ -31,10 +31,10 @@ from basedrum.measures.baselines import CopiedKick, FixedBeat
 from basedrum.measures.listener import dominant_bar, song_likeness
 from basedrum.midi.reading import read_song
 from basedrum.music import kit
-from basedrum.music.bass_track import drum_notes
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
 from basedrum.music.rolls import DrumRoll
+from basedrum.music.song import drum_notes
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 
@@ -59,7 +59,8 @@ def named(laid, name):
 
 
 class Witness:
-    """Plays a fixed beat and notes what it was asked for; its default seed is the length of the song's name."""
+    """Plays a fixed beat and notes what it was asked for; its default seed is the length of the song's
+    name."""
 
     name = "witness"
 

@@ -93,9 +93,9 @@ class Puppet:
     def __init__(self, ignores: bool = False):
         self.ignores = ignores
 
-    def new_song(self, seed, temperature=1.0, density=None, style=None):
+    def new_song(self, seed, controls):
         song = Puppet(self.ignores)
-        song.seed, song.temperature, song.density, song.style = seed, temperature, density, style
+        song.seed, song.temperature, song.density = seed, controls.temperature, controls.density
         return song
 
     def remember(self, bass, hits):
@@ -130,9 +130,9 @@ def test_a_style_classifier_knows_styles_and_a_drummer_that_ignores_them_is_at_c
     assert np.mean(list(classifier.accuracy(dataset, "train").values())) > 0.8
 
     class Chameleon(Puppet):
-        def new_song(self, seed, temperature=1.0, density=None, style=None):
+        def new_song(self, seed, controls):
             song = Chameleon()
-            song.style = style
+            song.style = controls.style
             return song
 
         def play(self, bass, qpm, measure_steps, previous, index):

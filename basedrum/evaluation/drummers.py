@@ -5,15 +5,16 @@ baselines, come through the same door, `basedrum.player.Drummer.play` with its d
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 
-from basedrum.measures.baselines import PhraseDrummer
+from basedrum.drummer.controls import Controls
+from basedrum.drummer.perform import PhraseDrummer
+from basedrum.measures.baselines import Baseline
+from basedrum.midi.midi_song import MidiSong
 from basedrum.music import kit
 from basedrum.music.grid import STEPS_PER_PHRASE
-from basedrum.music.song import Song
 from basedrum.played import PlayedSong
 from basedrum.player import Drummer
 
@@ -21,71 +22,63 @@ from basedrum.player import Drummer
 class SongDrummer(Protocol):
     """Anything that plays drums to whole songs."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called in a report."""
 
-    def play(self, song: Song, seed: int | None = None, **options) -> PlayedSong:
+    def play(self, song: MidiSong, seed: int | None = None, **changes: Any) -> PlayedSong:
         """Return the song with drums; without a seed that of the user's default."""
 
 
 class UserDrummer:
     """A drummer as its user has it: `Drummer.play`, what is not asked for left at its default."""
 
-    def __init__(self, model: object, name: str = "") -> None:
-        """Load a drummer by name or path, or take a model object that has `new_song`.
+    def __init__(self, model: str | os.PathLike | PhraseDrummer, name: str = "") -> None:
+        """Load a drummer by name or path, or take what plays phrases.
 
         Raises:
-            CheckpointError: there is no such drummer, or the file is not one.
+            WeightsError: there is no such drummer, or the file is not one.
         """
-        self._drummer = _drummer_of(model)
-        self.name = name or str(self._drummer.model.name)
+        self._drummer = Drummer(model)
+        self.name = name or self._drummer.name
 
     @property
     def styles(self) -> tuple[str, ...]:
-        return tuple(self._drummer.model.styles)
+        return self._drummer.styles
 
-    def play(self, song: Song, seed: int | None = None, **options) -> PlayedSong:
-        if seed is not None:
-            options["seed"] = seed
-        return self._drummer.play(song, **options)
-
-
-def _drummer_of(model: object) -> Drummer:
-    if isinstance(model, str | os.PathLike):
-        return Drummer(model)
-    drummer = Drummer.__new__(Drummer)
-    drummer.model = cast(Any, model)
-    return drummer
+    def play(self, song: MidiSong, seed: int | None = None, **changes: Any) -> PlayedSong:
+        return self._drummer.play(song, seed=seed, **changes)
 
 
 class PhraseByPhrase:
-    """A model of a simple drummer that plays every phrase by itself, as `Drummer` asks for one."""
+    """A baseline as `drummer.perform` asks for one: it plays every phrase by itself."""
 
     lookahead = 0
-    styles: Sequence[str] = ()
+    styles: tuple[str, ...] = ()
 
-    def __init__(self, drummer: PhraseDrummer) -> None:
-        self.name = drummer.name
-        self._drummer = drummer
+    def __init__(self, baseline: Baseline) -> None:
+        self.name = baseline.name
+        self._baseline = baseline
 
-    def new_song(self, seed: int, **_options) -> _SongOfPhrases:
-        """Return the drummer at the start of a song; what may be asked of other drummers is ignored."""
-        return _SongOfPhrases(self._drummer, seed)
+    def new_song(self, seed: int, controls: Controls) -> _SongOfPhrases:
+        """Return the baseline at the start of a song; it ignores the controls."""
+        return _SongOfPhrases(self._baseline, seed)
 
 
 class _SongOfPhrases:
-    """A simple drummer in the middle of a song; see `drummer.song.PhrasePlayer`."""
+    """A baseline in the middle of a song; see `drummer.song.PhrasePlayer`."""
 
     score = None
 
-    def __init__(self, drummer: PhraseDrummer, seed: int) -> None:
-        self._drummer, self._seed = drummer, seed
+    def __init__(self, baseline: Baseline, seed: int) -> None:
+        self._baseline, self._seed = baseline, seed
 
     def play(
         self, bass: np.ndarray, qpm: float, measure_steps: np.ndarray, previous: np.ndarray | None, index: int
     ) -> np.ndarray:
         before = None if previous is None else previous[None]
         seed = int(np.random.SeedSequence([self._seed, index]).generate_state(1)[0])
-        return self._drummer.play(bass[None], np.asarray([qpm]), measure_steps[None], before, seed)[0]
+        return self._baseline.play(bass[None], np.asarray([qpm]), measure_steps[None], before, seed)[0]
 
     def remember(self, bass: np.ndarray, hits: np.ndarray) -> None:
         """Take note of nothing."""
@@ -107,6 +100,6 @@ class SilentPhrases:
         return np.zeros((len(bass), STEPS_PER_PHRASE, kit.NUM_VOICES), bool)
 
 
-def baseline_drummer(drummer: PhraseDrummer) -> UserDrummer:
-    """Return a simple drummer of `measures.baselines` that plays whole songs through the door."""
-    return UserDrummer(PhraseByPhrase(drummer))
+def baseline_drummer(baseline: Baseline) -> UserDrummer:
+    """Return a baseline of `measures.baselines` that plays whole songs through the door."""
+    return UserDrummer(PhraseByPhrase(baseline))

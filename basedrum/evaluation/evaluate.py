@@ -33,10 +33,10 @@ from basedrum.evaluation.training_subset import TrainingSubset, read_training_su
 from basedrum.evaluation.trees import HOW_TO_GET, trees_available
 from basedrum.measures import metrics
 from basedrum.measures.baselines import (
+    Baseline,
     CopiedKick,
     FixedBeat,
     NearestBass,
-    PhraseDrummer,
     PositionMarginals,
     ShuffledDrums,
 )
@@ -190,7 +190,7 @@ def measure_drummer(drummer: SongDrummer, measuring: Measuring) -> Measured:
     return _measured(found, sets[0], measuring)
 
 
-def simple_baselines(training: TrainingSubset) -> list[PhraseDrummer]:
+def simple_baselines(training: TrainingSubset) -> list[Baseline]:
     """Return the drummers of `measures.baselines`, fitted on the training subset."""
     return [
         FixedBeat(),

@@ -15,10 +15,12 @@ import numpy as np
 from basedrum.evaluation.drummers import SongDrummer
 from basedrum.evaluation.songs import LaidSong
 from basedrum.measures.listener import kick_follows
+from basedrum.midi.building import build_midi
+from basedrum.midi.midi_song import MidiSong
 from basedrum.music import kit
 from basedrum.music.grid import STEPS_PER_MEASURE, Grid
 from basedrum.music.notes import Notes
-from basedrum.music.song import Song, Track
+from basedrum.music.song import Track
 
 HIGHEST_PITCH = 127
 LATE_STEPS = 2
@@ -87,7 +89,7 @@ def moved_later(notes: Notes, ticks: int, end_tick: int) -> Notes:
     return moved[moved.start_ticks < end_tick]
 
 
-def with_bass(song: Song, laid: LaidSong, notes: Notes) -> tuple[Song, int]:
+def with_bass(song: MidiSong, laid: LaidSong, notes: Notes) -> tuple[MidiSong, int]:
     """Return the song with other notes for its bass, and the number (from 1) of that track."""
     bass = song.tracks[laid.bass_index]
     is_joined = len(laid.bass_notes) > len(bass.notes)  # of several tracks of one name
@@ -112,7 +114,7 @@ class SplicedSong:
         real: (256,) bool, the kicks of the second song's real drums there.
     """
 
-    song: Song
+    song: MidiSong
     old: np.ndarray
     new: np.ndarray
     real: np.ndarray
@@ -147,12 +149,12 @@ def spliced(one: LaidSong, other: LaidSong) -> SplicedSong:
     rest = _bars_of(other, SPLICED_BAR, total, resolution)
     qpm = float(one.grid.measure_qpm[_first_bar(one)])
     grid = Grid(resolution, total * 4 * resolution, ((0, qpm),), ((0, 4, 4),))
-    track = Track(0, "Bass", BASS_PROGRAM, False, Notes.join([opening, rest]))
+    track = Track("Bass", BASS_PROGRAM, False, Notes.join([opening, rest]), 0)
     begin = (_first_bar(other) + SPLICED_BAR) * STEPS_PER_MEASURE
     steps = slice(begin, begin + SPLICED_BARS * STEPS_PER_MEASURE)
     old = (_first_bar(one) + SPLICED_BAR) * STEPS_PER_MEASURE
     return SplicedSong(
-        Song("spliced", grid, (track,)),
+        MidiSong("spliced", grid, (track,), build_midi((track,), grid)),
         old=one.onsets[old : old + SPLICED_BARS * STEPS_PER_MEASURE],
         new=other.onsets[steps],
         real=other.real[steps, kit.KICK],

@@ -21,11 +21,12 @@ from basedrum.corpus.phrases import PhraseDataset
 from basedrum.errors import BasedrumError, DataError, printable
 from basedrum.evaluation.drummers import SilentPhrases, SongDrummer, baseline_drummer
 from basedrum.measures.listener import SongBars
-from basedrum.midi.reading import MidiSong, parse_song
-from basedrum.music.bass_track import drum_notes
+from basedrum.midi.midi_song import MidiSong
+from basedrum.midi.reading import parse_song
 from basedrum.music.grid import STEPS_PER_MEASURE, Grid
 from basedrum.music.notes import Notes
 from basedrum.music.rolls import BassRoll, DrumRoll
+from basedrum.music.song import drum_notes
 from basedrum.played import PlayedSong
 
 BARS_MOVED = "bar lines were moved when the song was prepared"
@@ -104,16 +105,11 @@ class LaidSong:
         Raises:
             ValueError: they lie on other bars, so drummers could not be compared.
         """
-        grid = grid_of(played)
+        grid = played.grid
         same = np.array_equal(grid.measure_ticks, self.grid.measure_ticks)
         if not same or not np.array_equal(grid.measure_steps, self.grid.measure_steps):
             raise ValueError(f"{self.held_out.id}: was laid on other bars than before")
         return played.drums.to_kit()
-
-
-def grid_of(played: PlayedSong) -> Grid:
-    """Return the bars of a song as its drums are laid on them."""
-    return played.song.grid if played.grid is None else played.grid
 
 
 @dataclass(frozen=True)
@@ -172,7 +168,7 @@ def lay_song(held_out: HeldOutSong, drummer: SongDrummer) -> LaidSong:
     """
     song = held_out.read()
     played = drummer.play(song, humanize=0.0)
-    grid = grid_of(played)
+    grid = played.grid
     bass = BassRoll.from_notes(played.bass.notes, grid).to_array()
     real = DrumRoll.from_notes(drum_notes(song), grid).to_kit()
     return LaidSong(held_out, grid, np.packbits(bass, axis=-1), real, played.bass.notes, played.bass.index)

@@ -21,7 +21,7 @@ CELLS_AT_ONCE = 16_000_000
 """Distances held in memory at a time by the retrieval: 64 MB."""
 
 
-class PhraseDrummer(Protocol):
+class Baseline(Protocol):
     """Anything that plays phrases of drums to phrases of bass."""
 
     @property
