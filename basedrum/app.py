@@ -178,14 +178,14 @@ def _make_folder(folder: Path) -> None:
 
 
 def prepare(sources: Sequence[str | os.PathLike], output: str | os.PathLike, **options) -> PrepareReport:
-    """Turn songs into a folder of phrases to train on; options as in `basedrum.corpus.collect.prepare`.
+    """Turn songs into a folder of phrases to train on; options as in `basedrum.corpus.collect.PrepareOptions`.
 
     Raises:
         DataError: a source cannot be used, or no phrase is left.
     """
     from basedrum.corpus import collect
 
-    return collect.prepare(sources, output, **options)
+    return collect.prepare(sources, output, collect.PrepareOptions(**options))
 
 
 def prepare_practice(
@@ -193,15 +193,16 @@ def prepare_practice(
 ) -> Path:
     """Write the practice songs to `folder`/songs, prepare them in `folder`/data unless that is done, and
     return the latter."""
-    from basedrum.corpus.phrases import PhraseDataset
+    from basedrum.corpus.phrases import HELD_OUT_FILE, PhraseDataset
     from basedrum.corpus.practice import practice_songs
     from basedrum.files import write_atomic
 
     songs, data = Path(folder) / "songs", Path(folder) / "data"
-    try:
-        return PhraseDataset.open(data).folder
-    except DataError:  # not yet there, or not finished
-        _make_folder(songs)
+    with contextlib.suppress(DataError):  # not yet there, or not finished
+        dataset = PhraseDataset.open(data)
+        if (data / HELD_OUT_FILE).is_file():  # not so in data prepared by earlier versions
+            return dataset.folder
+    _make_folder(songs)
     lines = ["id,style"]
     for song in practice_songs(seed, count):
         write_atomic(songs / f"{song.name}.mid", song.data)
@@ -286,23 +287,25 @@ def evaluate(
     *,
     beside: str | os.PathLike | None = None,
     progress: bool = True,
+    on_progress: Callable[[str], None] | None = None,
     **options,
 ) -> Report:
-    """Measure drummers on held-out songs beside real drums and simple rivals; write OUTPUT.json, .txt, .md
-    and .png.
+    """Measure drummers on held-out songs beside real drums and baselines; write OUTPUT.json, .txt, .md and
+    .png.
 
     Args:
         data: what `prepare` wrote; by default the practice songs, prepared in the folder practice-data.
-        beside: the JSON of an earlier report on the same phrases; these drummers are added to those of that
+        beside: the JSON of an earlier report on the same songs; these drummers are added to those of that
             report, which are not measured again.
-        options: split, seed, limit, quick, previous, on_progress of `basedrum.evaluation.evaluate.evaluate`.
+        on_progress: called with the name of what is measured next.
+        options: split, seed, limit, quick and the others of `basedrum.evaluation.evaluate.Options`.
 
     Raises:
         WeightsError, DataError. BasedrumError: a file cannot be written.
     """
     from basedrum.corpus.phrases import PhraseDataset
-    from basedrum.drummer.runs import RunDrummer
-    from basedrum.drummer.sampling import load_phrase_model
+    from basedrum.evaluation.drummers import UserDrummer
+    from basedrum.evaluation.evaluate import Options
     from basedrum.evaluation.evaluate import evaluate as measure
     from basedrum.evaluation.report import Report
     from basedrum.files import write_atomic
@@ -315,11 +318,11 @@ def evaluate(
             raise DataError(f"{printable(beside)}: cannot be read, {error.strerror}") from error
         except (DataError, ValueError) as error:
             raise DataError(f"{printable(beside)}: {error}") from error
-    drummers = [RunDrummer(load_phrase_model(os.fspath(model))) for model in models]
+    drummers = [UserDrummer(model) for model in models]
     dataset = PhraseDataset.open(
         prepare_practice("practice-data", progress=progress) if data is None else data
     )
-    report = measure(drummers, dataset, earlier=earlier, **options)
+    report = measure(drummers, dataset, Options(**options), earlier=earlier, on_progress=on_progress)
     _make_folder(Path(output).parent)
     write_atomic(f"{os.fspath(output)}.json", report.to_json().encode())
     write_atomic(f"{os.fspath(output)}.txt", report.to_text().encode())

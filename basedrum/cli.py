@@ -170,7 +170,6 @@ def _prepare(options: argparse.Namespace) -> int:
         progress=not options.quiet,
     )
     say(str(report))
-    say(f"data written to {printable(options.output)}, what was left out to skipped.csv there")
     return DONE
 
 
@@ -218,7 +217,6 @@ def _evaluate(options: argparse.Namespace) -> int:
         split=options.split,
         limit=options.limit,
         seed=options.seed,
-        previous=options.previous,
         quick=options.quick,
         on_progress=None if options.quiet else lambda what: print(f"measuring: {what}", file=sys.stderr),
     )

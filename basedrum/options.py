@@ -199,7 +199,9 @@ def _train_options(verbs) -> None:
 
 
 def _evaluate_options(verbs) -> None:
-    parser = _verb(verbs, "evaluate", "Measure drummers beside real drums and simple rivals.")
+    parser = _verb(
+        verbs, "evaluate", "Measure drummers on whole held-out songs, beside real drums and baselines."
+    )
     parser.add_argument(
         "--model",
         action="append",
@@ -220,33 +222,29 @@ def _evaluate_options(verbs) -> None:
     )
     parser.add_argument(
         "--split",
-        choices=("valid", "test", "train"),
+        choices=("valid", "test"),
         default="valid",
         help="which songs to measure on (default: valid)",
     )
     parser.add_argument(
         "--limit",
-        type=_number(int, 8, 10**9),
+        type=_number(int, 4, 10**9),
         metavar="N",
-        help="at most N phrases, 8 or more (default: all)",
+        help="at most N songs, 4 or more (default: all; with --quick 24)",
     )
     parser.add_argument(
         "--seed",
         type=_number(int, 0, 2**31 - 1),
         default=0,
         metavar="N",
-        help="of noise, draws and judges (default: 0)",
-    )
-    parser.add_argument(
-        "--previous",
-        choices=("own", "real", "none"),
-        default="own",
-        help="the drums of the phrase before that a drummer is given (default: own)",
+        help="of the choice of songs, of noise and of classifiers (default: 0)",
     )
     parser.add_argument(
         "--beside",
         metavar="JSON",
-        help="an earlier report on the same phrases: add to its table, measure only these drummers",
+        help="an earlier report on the same songs: add to its table, measure only these drummers",
     )
-    parser.add_argument("--quick", action="store_true", help="fewer measures, rougher figures, in seconds")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer songs and metrics, rougher, in about a minute"
+    )
     parser.add_argument("--quiet", action="store_true", help="say nothing on the way")

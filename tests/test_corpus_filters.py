@@ -6,7 +6,7 @@ from corpus_songs import bass_roll, drum_roll, grid, song
 
 from basedrum.corpus import filters
 from basedrum.corpus.duplicates import fingerprints
-from basedrum.corpus.pairs import Batch, Pair, Part
+from basedrum.corpus.pairs import Pair, PartNotes, SongBatch
 from basedrum.corpus.song_pair import read_pair
 from basedrum.corpus.splits import capped_weights, split_of_hash, style_of_genre
 from basedrum.corpus.windows import cut_windows, phrase_keys
@@ -41,7 +41,9 @@ def test_a_batch_quantises_as_the_rolls_do(ticks_per_quarter):
         time = Grid(ticks_per_quarter, end, ((0, 90.0), (end // 2, 150.0)), scaled)
         bass = random_notes(rng, end, 10, 110, ticks_per_quarter)
         songs.append((time, bass, random_notes(rng, end, 20, 100, ticks_per_quarter)))
-    batch = Batch.of([Pair("", time, Part.of(bass), Part.of(drums)) for time, bass, drums in songs])
+    batch = SongBatch.of(
+        [Pair("", time, PartNotes.of(bass), PartNotes.of(drums)) for time, bass, drums in songs]
+    )
     windows = cut_windows(batch)
     assert set(windows.index["song"].tolist()) == set(range(len(songs)))
     for row, (bass, drums) in zip(windows.index, zip(windows.bass, windows.drums, strict=True), strict=True):
@@ -68,7 +70,7 @@ def test_equal_phrases_have_equal_keys_and_others_do_not():
 
 
 def pair(bass: Notes, drums: Notes, measures: int = 16, steps: int = 16) -> Pair:
-    return Pair("", grid(measures, steps), Part.of(bass), Part.of(drums))
+    return Pair("", grid(measures, steps), PartNotes.of(bass), PartNotes.of(drums))
 
 
 def moved(notes: Notes, by: np.ndarray | int) -> Notes:
@@ -84,14 +86,14 @@ def test_songs_off_their_grid_are_left_out_but_played_ones_stay():
     human = moved(drums, np.round(rng.normal(0, 4, len(drums))).astype(int))  # of 24 ticks a sixteenth
     loose = moved(drums, rng.integers(0, 24, len(drums)))
     loose_bass = moved(bass, rng.integers(0, 24, len(bass)))
-    batch = Batch.of([pair(bass, drums), pair(bass, human), pair(bass, loose), pair(loose_bass, drums)])
+    batch = SongBatch.of([pair(bass, drums), pair(bass, human), pair(bass, loose), pair(loose_bass, drums)])
     assert filters.unfit(batch) == ["", "", "drums off the grid", "bass off the grid"]
     assert filters.grid_share(batch, "drums")[1] < 0.85
 
 
 def test_the_share_on_the_grid_counts_sixteenths_and_triplets():
     drums = Notes(np.asarray([0, 24, 32, 64, 28, 12]), np.full(6, 100), np.full(6, 36), np.full(6, 90))
-    batch = Batch.of([pair(Notes.empty(), drums[np.argsort(drums.start_ticks)])])
+    batch = SongBatch.of([pair(Notes.empty(), drums[np.argsort(drums.start_ticks)])])
     # of 96 ticks: 0, 1/4, 1/3 and 2/3 of a beat are on it, and so is 28, within 1/24 of both; 1/8 is not
     assert filters.grid_share(batch, "drums").tolist() == [5 / 6]
     assert filters.grid_share(batch, "bass").tolist() == [1.0]
@@ -104,7 +106,7 @@ def test_a_kit_is_a_kick_and_something_else_of_the_kit():
     bass = bass_roll(1, 1).to_notes(grid(1))
     kick, snare, conga = "kick x...x...x...x...", "snare ....x.......x...", "percussion x.x.x.x.x.x.x.x."
     parts = [drums(kick, snare), drums(kick), drums(kick, conga), drums(snare, "closed hat x...............")]
-    batch = Batch.of(
+    batch = SongBatch.of(
         [pair(bass, each, 1) for each in [*parts, Notes.empty()]] + [pair(Notes.empty(), parts[0], 1)]
     )
     assert filters.unfit(batch) == ["", "no real kit", "no real kit", "no real kit", "no drums", "no bass"]
@@ -117,7 +119,7 @@ def test_the_phase_of_shifted_drums_is_found(shift):
     notes = DrumRoll(np.tile(groove(*rows).velocities, (16, 1)), np.zeros((256, 72))).to_notes(time)
     drums = moved(notes, shift * 24)
     phase, gain = filters.bar_phase(
-        Batch.of([pair(bass_roll(1, 16).to_notes(time), drums), pair(notes, drums, 16, 12)])
+        SongBatch.of([pair(bass_roll(1, 16).to_notes(time), drums), pair(notes, drums, 16, 12)])
     )
     assert phase[0] == shift and (gain[0] > filters.MIN_PHASE_GAIN) == (shift != 0)
     assert gain[1] == 0  # a song in three is not asked
@@ -133,7 +135,7 @@ def test_fingerprints_do_not_hear_the_key_but_hear_rhythm_and_intervals():
     late = Notes(line.start_ticks + 24, line.end_ticks + 24, line.pitches, line.velocities)
     bar_late = Notes(line.start_ticks + 384, line.end_ticks + 384, line.pitches, line.velocities)
     prints = fingerprints(
-        Batch.of([pair(each, Notes.empty(), 9) for each in (line, up, bent, late, bar_late)])
+        SongBatch.of([pair(each, Notes.empty(), 9) for each in (line, up, bent, late, bar_late)])
     )
     assert prints[0].tune == prints[1].tune == prints[4].tune
     assert len({prints[0].tune, prints[2].tune, prints[3].tune}) == 3

@@ -12,7 +12,7 @@ import pytest
 from corpus_songs import bass_roll, drum_roll
 from work import Memory
 
-from basedrum.corpus.collect import prepare
+from basedrum.corpus.collect import PrepareOptions, prepare
 from basedrum.corpus.lpd import MAX_BEATS, read_lpd_pair
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.errors import DataError
@@ -60,7 +60,7 @@ def test_an_lpd_archive_comes_in_cell_for_cell(tmp_path, beats, downbeats):
             member = tarfile.TarInfo(f"lpd_5/lpd_5_cleansed/A/B/C/TRABC{seed}/{seed}.npz")
             member.size = len(data)
             file.addfile(member, io.BytesIO(data))
-    report = prepare([tmp_path / "lpd_5.tar.gz"], tmp_path / "out", workers=1, progress=False)
+    report = prepare([tmp_path / "lpd_5.tar.gz"], tmp_path / "out", PrepareOptions(workers=1, progress=False))
     data = PhraseDataset.open(tmp_path / "out")
     assert report.kept_songs == 2 and data.songs == ["1", "2"] and len(data) == 4
     assert (
@@ -79,7 +79,7 @@ def test_a_tree_of_npz_files_and_midi_files_mix(tmp_path):
     (tmp_path / "songs" / "deep" / "x.npz").write_bytes(lpd_file(4))
     (tmp_path / "songs" / "y.mid").write_bytes(song(5))
     (tmp_path / "songs" / "z.npz").write_bytes(b"PK\x03\x04 not really")
-    prepare([tmp_path / "songs"], tmp_path / "out", workers=1, progress=False)
+    prepare([tmp_path / "songs"], tmp_path / "out", PrepareOptions(workers=1, progress=False))
     assert sorted(PhraseDataset.open(tmp_path / "out").songs) == ["x", "y"]
     assert "z.npz,is not a pianoroll file" in (tmp_path / "out" / "skipped.csv").read_text()
 

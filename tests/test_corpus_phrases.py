@@ -36,7 +36,8 @@ def folder(tmp_path, rolls):
     index["split"] = [0, 0, 1, 2, 0]
     index["qpm"] = [60, 70, 80, 90, 100]
     bass, drums = (np.packbits(roll, axis=-1) for roll in rolls)
-    write_dataset(tmp_path / "data", index, bass, drums, SONGS, ["s"], ["rock"], seed=3)
+    arrays = {"index": index, "bass": bass, "drums": drums}
+    write_dataset(tmp_path / "data", arrays, SONGS, ["s"], ["rock"], seed=3)
     return tmp_path / "data"
 
 
@@ -130,6 +131,7 @@ def test_other_formats_and_other_things_are_refused(folder, tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path, rolls):
     (tmp_path / "file").write_bytes(b"")
+    arrays = {"index": np.zeros(0, INDEX_DTYPE), "bass": np.zeros((0, 2, 64, 9), np.uint8)}
+    arrays["drums"] = np.zeros((0, 64, 9), np.uint8)
     with pytest.raises(DataError, match="cannot be written"):
-        write_dataset(tmp_path / "file" / "out", np.zeros(0, INDEX_DTYPE), np.zeros((0, 2, 64, 9), np.uint8),
-                      np.zeros((0, 64, 9), np.uint8), [])  # fmt: skip
+        write_dataset(tmp_path / "file" / "out", arrays, [])

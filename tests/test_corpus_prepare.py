@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 from corpus_songs import bass_roll, drum_roll, song, write_songs
 
-from basedrum.corpus import collect, shards
-from basedrum.corpus.collect import prepare
-from basedrum.corpus.phrases import PhraseDataset
+from basedrum.corpus import collect, shard_tasks, shards
+from basedrum.corpus.collect import PrepareOptions, prepare
+from basedrum.corpus.held_out import read_held_out
+from basedrum.corpus.lpd import read_lpd_pair
+from basedrum.corpus.phrases import PhraseDataset, write_dataset
+from basedrum.corpus.song_pair import read_pair
 from basedrum.errors import DataError
 from basedrum.files import take_lock
 from basedrum.midi.building import build_midi
@@ -33,7 +36,7 @@ def skipped(folder: Path) -> dict[str, str]:
 
 
 def run(sources, out, **options):
-    return prepare(sources, out, **{"workers": 1, "progress": False, **options})
+    return prepare(sources, out, PrepareOptions(**{"workers": 1, "progress": False, **options}))
 
 
 def test_a_written_song_comes_back_cell_for_cell(tmp_path):
@@ -209,7 +212,7 @@ def test_a_loop_weighs_as_much_as_one_phrase(tmp_path):
 @pytest.fixture
 def many(tmp_path, monkeypatch):
     """Nine songs in shards of two, one of them no MIDI file, one without bass."""
-    monkeypatch.setattr(collect, "SONGS_PER_SHARD", 2)
+    monkeypatch.setattr(shard_tasks, "SONGS_PER_SHARD", 2)
     songs = {f"{i}.mid": song(i, 8) for i in range(7)}
     return write_songs(tmp_path / "songs", {**songs, "7.mid": b"nothing", "8.mid": song(0, 8)[:60]})
 
@@ -241,14 +244,14 @@ def test_a_run_that_died_goes_on_and_ends_the_same(tmp_path, many, monkeypatch):
         made.append(task.shard)
         return shards.make_shard(task)
 
-    monkeypatch.setattr(collect, "make_shard", dying)
+    monkeypatch.setattr(shard_tasks, "make_shard", dying)
     with pytest.raises(KeyboardInterrupt):
         run([many], tmp_path / "out")
     with pytest.raises(DataError, match="finished"):
         PhraseDataset.open(tmp_path / "out")
     fresh = []
     monkeypatch.setattr(
-        collect, "make_shard", lambda task: fresh.append(task.shard) or shards.make_shard(task)
+        shard_tasks, "make_shard", lambda task: fresh.append(task.shard) or shards.make_shard(task)
     )
     run([many], tmp_path / "out")
     assert len(fresh) == 2 and contents(tmp_path / "out") == contents(tmp_path / "whole")
@@ -256,7 +259,7 @@ def test_a_run_that_died_goes_on_and_ends_the_same(tmp_path, many, monkeypatch):
 
 
 def test_other_songs_under_the_same_names_are_read_again(tmp_path, many, monkeypatch):
-    monkeypatch.setattr(collect, "_merge", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(collect, "merge_shards", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         run([many], tmp_path / "out")
     monkeypatch.undo()
@@ -333,7 +336,7 @@ def test_a_killed_worker_is_one_clear_line_and_what_is_done_is_kept(tmp_path, ma
             raise BrokenProcessPool
         return shards.make_shard(task)
 
-    monkeypatch.setattr(collect, "make_shard", killed)
+    monkeypatch.setattr(shard_tasks, "make_shard", killed)
     with pytest.raises(DataError, match="killed, run again"):
         run([many], tmp_path / "out")
     assert len(list((tmp_path / "out" / ".shards").iterdir())) == 2
@@ -351,8 +354,75 @@ def test_a_folder_that_another_run_writes_is_refused_and_left_alone(tmp_path, ma
     run([many], tmp_path / "out")
 
 
-def test_the_report_tells_speed_beside_the_parser(tmp_path, many):
+def test_the_report_tells_what_was_kept_what_not_and_where_the_data_lies(tmp_path, many):
     report = run([many], tmp_path / "out")
-    assert report.work_s > report.reading_s > 0 and report.parser_s > 0 and report.seconds > 0
-    assert "x the bare MIDI parser on the same files" in str(report) and "7 of 9 songs kept" in str(report)
+    lines = str(report).splitlines()
+    assert lines[0] == "7 of 9 songs kept, 14 phrases of four measures"
+    assert "  left out: 1 songs, is not a MIDI file" in lines
+    assert lines[-1] == f"data written to {tmp_path / 'out'}, what was left out to skipped.csv there"
     assert sum(report.splits.values()) == report.phrases == 14
+
+
+def held_out(folder: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(folder / "held_out.zip") as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_songs_that_are_not_for_training_are_kept_whole(tmp_path, many):
+    labels = labelled(tmp_path, ["id,split", "0,train", "1,train", "2,valid", "3,train", "4,test", "5,valid"])
+    report = run([many], tmp_path / "out", songs_csv=labels)
+    data = PhraseDataset.open(tmp_path / "out")
+    rows = [i for i, row in enumerate(data.song_table) if row["split"] != "train"]
+    assert {2, 4, 5} <= set(rows) and report.held_out == len(rows)
+    assert held_out(tmp_path / "out") == {f"{row}.mid": (many / f"{row}.mid").read_bytes() for row in rows}
+    assert list(read_held_out(data, rows[::-1])) == [(many / f"{row}.mid").read_bytes() for row in rows[::-1]]
+    (tmp_path / "out" / "held_out.zip").write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"held_out\.zip: is damaged"):
+        list(read_held_out(data, rows))
+    (tmp_path / "out" / "held_out.zip").unlink()
+    with pytest.raises(DataError, match="no whole songs to evaluate on") as caught:
+        list(read_held_out(data, rows))
+    assert "\n" not in str(caught.value)
+
+
+def test_of_a_pianoroll_a_midi_file_of_its_bass_and_drums_is_kept(tmp_path):
+    from test_corpus_lpd import lpd_file
+
+    (tmp_path / "songs").mkdir()
+    (tmp_path / "songs" / "a.npz").write_bytes(lpd_file())
+    run([tmp_path / "songs"], tmp_path / "out", songs_csv=labelled(tmp_path, ["id,split", "a,valid"]))
+    (data,) = held_out(tmp_path / "out").values()
+    pair, again = read_lpd_pair(lpd_file(), "a"), read_pair(data, "a")
+    for name in ("bass", "drums"):
+        for ours, theirs in zip(getattr(again, name), getattr(pair, name), strict=True):
+            assert np.array_equal(ours, theirs)
+    assert again.grid.time_signatures == (pair.grid.time_signatures or ((0, 4, 4),))
+
+
+@pytest.mark.parametrize("what", ["changed", "gone", "renamed"])
+def test_a_song_that_changes_while_it_is_prepared_is_one_clear_line(tmp_path, many, monkeypatch, what):
+    labels = labelled(tmp_path, ["id,split", "6,valid"])
+    whole = collect.merge_shards
+
+    def meddling(*arguments):
+        if what == "changed":
+            (many / "6.mid").write_bytes(song(66, 8))
+        else:
+            (many / "6.mid").rename(many / "66.mid" if what == "renamed" else tmp_path / "6.mid")
+        return whole(*arguments)
+
+    monkeypatch.setattr(collect, "merge_shards", meddling)
+    with pytest.raises(DataError, match=r"6\.mid: changed or vanished") as caught:
+        run([many], tmp_path / "out", songs_csv=labels)
+    assert "\n" not in str(caught.value) and not (tmp_path / "out" / "meta.json").exists()
+    assert not list((tmp_path / "out").glob(".*.part"))
+
+
+def test_held_out_songs_do_not_outlive_their_data(tmp_path, many):
+    run([many], tmp_path / "out", songs_csv=labelled(tmp_path, ["id,split", "6,valid"]))
+    data = PhraseDataset.open(tmp_path / "out")
+    rows = np.arange(2)
+    arrays = {"bass": data.bass(rows), "drums": data.drums(rows)}
+    packed = {name: np.packbits(roll, axis=-1) for name, roll in arrays.items()}
+    write_dataset(tmp_path / "out", {"index": np.array(data.index[:2]), **packed}, [{"id": "0"}])
+    assert not (tmp_path / "out" / "held_out.zip").exists()

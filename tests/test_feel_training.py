@@ -8,7 +8,7 @@ from groove_zip import write_groove_zip
 from basedrum.corpus.groove import read_groove
 from basedrum.drummer.feel import draw_feel
 from basedrum.errors import DataError, WeightsError
-from basedrum.evaluation import feel as figures
+from basedrum.lab import feel as lab_feel
 from basedrum.models.feel import LEVELS, PARTS, FeelConfig, FeelNet, pinball
 from basedrum.music.kit import CLOSED_HAT, KICK, SNARE
 from basedrum.training import feel as training
@@ -74,7 +74,7 @@ def test_every_parameter_learns(takes):
 def test_it_learns_what_the_drummers_did(network, takes):
     """Unheard takes: backbeats 110 and 0.2 steps late, ghosts 25, off-beats of the hat 30 softer."""
     take = next(take for take in takes if take.split == "test")
-    typical = figures._typical(network, take, None)
+    typical = lab_feel._typical(network, take, None)
     loud, late = typical[:, 32:-32]
     assert abs(np.median(loud[4::8, SNARE]) - 110) < 8 and abs(np.median(loud[7::8, SNARE]) - 25) < 8
     assert 20 < np.median(loud[::4, CLOSED_HAT]) - np.median(loud[2::4, CLOSED_HAT]) < 40
@@ -87,7 +87,7 @@ def test_it_spreads_as_they_do(network, takes):
     assert wander.shape == (2, len(PARTS), 12) and (wander >= 0).all()
     unheard = [take for take in takes if take.split != "train"]
     learned = [take for take in takes if take.split == "train"]
-    velocity, timing = figures.spreads(network, learned, unheard)
+    velocity, timing = lab_feel.spreads(network, learned, unheard)
     for spread in velocity:
         if spread.num_hits > 100:
             assert 0.6 < spread.drawn / spread.human < 1.6, spread
@@ -117,16 +117,16 @@ def test_same_seed_same_weights_other_seed_other_weights(takes):
 
 def test_the_figures_are_printed_and_the_network_beats_the_means(network, takes):
     learned, unheard = ([t for t in takes if (t.split == "train") == train] for train in (True, False))
-    errors = figures.guess_errors(network, learned, unheard)
-    assert errors["network, style told"].velocity < errors["one mean"].velocity / 2
+    errors = lab_feel.guess_errors(network, learned, unheard)
+    assert errors["network, given the style"].velocity < errors["one mean"].velocity / 2
     assert errors["mean of voice and step"].velocity < errors["one mean"].velocity
     assert errors["one mean"].ms == pytest.approx(
         errors["one mean"].steps * 150, rel=0.01
     )  # 100 quarters a minute
-    text = figures.report(
-        errors, figures.spreads(network, learned, unheard[:1]), figures.lasting(network, unheard)
+    text = lab_feel.report(
+        errors, lab_feel.spreads(network, learned, unheard[:1]), lab_feel.lasting(network, unheard)
     )
-    assert all(part in text for part in ("network, untold", "closed hat", "other voice, same step"))
+    assert all(part in text for part in ("network, no style", "closed hat", "other voice, same step"))
 
 
 def test_what_lasts_is_counted():
@@ -135,14 +135,14 @@ def test_what_lasts_is_counted():
     far = np.full((64, 12), np.nan)
     far[:, KICK] = np.repeat([1.0, -1.0, 1.0, -1.0], 16)
     far[::2, SNARE] = far[::2, KICK]
-    shared = figures._shared([far])
+    shared = lab_feel._shared([far])
     assert shared["same place, next measure"] == pytest.approx(-1)
     assert shared["other voice, same step"] == pytest.approx(1)
     assert shared["next hit of the voice"] > 0.8
 
 
 def test_the_simple_guesses_are_means_of_the_training_takes(takes):
-    cells, constant = figures._means(takes[:2])
+    cells, constant = lab_feel._means(takes[:2])
     loud = np.concatenate([take.velocities for take in takes[:2]])
     assert constant[0] == pytest.approx(loud[loud > 0].mean())
     backbeats = loud.reshape(-1, 16, 12)[:, 4, SNARE]

@@ -7,11 +7,11 @@ import pytest
 from basedrum.measures.descriptors import phrase_descriptors
 from basedrum.measures.structure import (
     bass_pairs,
-    form_figures,
+    form_metrics,
     last_beat_hits,
     new_sections,
     seam_ratio,
-    section_figures,
+    section_metrics,
     similarity_matrix,
     structure_descriptors,
 )
@@ -105,16 +105,16 @@ def test_sections_that_come_back_are_heard_where_the_drums_come_back():
     bass = np.stack([bass_of(0, 4), bass_of(1, 2, 3), bass_of(0, 4), bass_of(1, 2, 3), bass_of(5, 6)])
     hits, place, songs = song(verse, chorus, verse, chorus, verse)
     pairs, alike = bass_pairs(bass, place)
-    figures = section_figures(hits, pairs, alike, songs)
+    figures = section_metrics(hits, pairs, alike, songs)
     assert figures["sections_same"].value == 1
     shared = (BEAT & OTHER).sum() / (BEAT | OTHER).sum()
     assert figures["sections_other"].value == pytest.approx(
         (1 + 1 + shared + shared) / 4
     )  # 0-3, 1-4 apart, 0-4, 2-4 alike
-    deaf = section_figures(np.stack([verse] * 5), pairs, alike, songs)
+    deaf = section_metrics(np.stack([verse] * 5), pairs, alike, songs)
     assert deaf["sections_same"].value == deaf["sections_other"].value == 1
     only_same = alike >= 0.9
-    assert np.isnan(section_figures(hits, pairs[only_same], alike[only_same], songs)["sections_same"].value)
+    assert np.isnan(section_metrics(hits, pairs[only_same], alike[only_same], songs)["sections_same"].value)
 
 
 def test_fills_toms_and_crashes_are_found_where_they_are():
@@ -124,18 +124,18 @@ def test_fills_toms_and_crashes_are_found_where_they_are():
     crashed[0, kit.CRASH] = True
     plain, ended = phrase(crashed, BEAT, BEAT, BEAT), phrase(BEAT, BEAT, BEAT, fill)
     hits, _, songs = song(plain, ended)
-    figures = form_figures(hits, songs, np.array([0, 1]), np.array([False, True]))
+    figures = form_metrics(hits, songs, np.array([0, 1]), np.array([False, True]))
     in_beat = BEAT[12:].sum()
     assert figures["fill_4"].value == pytest.approx((2 * in_beat + 4) / (2 * in_beat))
     assert figures["fill_8"].value == pytest.approx((in_beat + 4) / in_beat)
     assert np.isnan(figures["turn_8"].value)  # no other bar changes
     assert (figures["toms_end"].value, figures["toms_inside"].value) == (0.5, 0)
     assert [figures[f"crash_{where}"].value for where in ("phrase", "section", "inside")] == [0.5, 0, 0]
-    swapped = form_figures(hits, songs, np.array([1, 2]), np.array([True, False]))
+    swapped = form_metrics(hits, songs, np.array([1, 2]), np.array([True, False]))
     assert swapped["fill_8"].value == 1
     assert swapped["crash_section"].value == 1
     busy = phrase(BEAT, OTHER, BEAT, fill)
-    turns = form_figures(*song(busy)[::2], np.array([1]), np.array([False]))
+    turns = form_metrics(*song(busy)[::2], np.array([1]), np.array([False]))
     moved = (BEAT[12:] != OTHER[12:]).sum()
     assert turns["turn_4"].value == turns["turn_8"].value == pytest.approx(4 / moved)
 

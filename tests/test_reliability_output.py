@@ -21,7 +21,7 @@ from test_midi_reading import GOOD, mutated
 
 import basedrum
 from basedrum import cli
-from basedrum.corpus.collect import prepare
+from basedrum.corpus.collect import PrepareOptions, prepare
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.errors import BasedrumError
 from basedrum.files import write_atomic
@@ -343,7 +343,7 @@ def songs(tmp_path_factory):
 
 
 def run(songs, out):
-    return prepare([songs], out, workers=1, progress=False)
+    return prepare([songs], out, PrepareOptions(workers=1, progress=False))
 
 
 class Counted:
@@ -404,7 +404,7 @@ def test_prepare_under_a_limit_on_the_size_of_files(tmp_path, songs):
 def test_a_damaged_shard_is_named(tmp_path, monkeypatch, songs):
     from basedrum.corpus import collect
 
-    monkeypatch.setattr(collect, "_merge", failing(KeyboardInterrupt()))
+    monkeypatch.setattr(collect, "merge_shards", failing(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         run(songs, tmp_path / "out")
     monkeypatch.undo()

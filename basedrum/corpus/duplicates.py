@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from basedrum.corpus.pairs import Batch
+from basedrum.corpus.pairs import SongBatch
 from basedrum.music.grid import STEPS_PER_MEASURE
 
 MIN_SPAN_ONSETS = 5
@@ -42,7 +42,7 @@ class Fingerprint:
     spans: np.ndarray
 
 
-def fingerprints(batch: Batch) -> list[Fingerprint]:
+def fingerprints(batch: SongBatch) -> list[Fingerprint]:
     """Return the fingerprint of each song of the batch."""
     song, cells = batch.bass.song, batch.bass.cells
     if not len(song):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from basedrum.corpus.pairs import Batch, Line
+from basedrum.corpus.pairs import Line, SongBatch
 from basedrum.music import kit
 from basedrum.music.grid import STEPS_PER_MEASURE
 
@@ -37,7 +37,7 @@ _VOICE_ROW = np.full(kit.NUM_VOICES + 1, -1)
 _VOICE_ROW[list(_VOICES)] = range(len(_VOICES))
 
 
-def unfit(batch: Batch) -> list[str]:
+def unfit(batch: SongBatch) -> list[str]:
     """Return for each song the reason to leave it out, "" for a song to keep."""
     reasons = np.full(len(batch), "", dtype=object)
     for part, limit in (("bass", MIN_BASS_GRID), ("drums", MIN_DRUM_GRID)):
@@ -52,7 +52,7 @@ def unfit(batch: Batch) -> list[str]:
     return reasons.tolist()
 
 
-def has_real_kit(batch: Batch) -> np.ndarray:
+def has_real_kit(batch: SongBatch) -> np.ndarray:
     """(S,) bool: a kick, and a snare, hat or cymbal."""
     voices = kit.VOICE_OF_PITCH[batch.drums.pitches]
     counts = np.bincount(
@@ -63,7 +63,7 @@ def has_real_kit(batch: Batch) -> np.ndarray:
     return has[:, kit.KICK] & has[:, others].any(axis=1)
 
 
-def grid_share(batch: Batch, part: str) -> np.ndarray:
+def grid_share(batch: SongBatch, part: str) -> np.ndarray:
     """(S,) share 0..1 of onsets within 1/24 beat of the sixteenth or the eighth-triplet grid; 1 for a silent
     part."""
     line = _line(batch, part)
@@ -77,7 +77,7 @@ def grid_share(batch: Batch, part: str) -> np.ndarray:
     return np.where(total > 0, _sums(near, line) / np.maximum(total, 1), 1.0)
 
 
-def pulse(batch: Batch, part: str, i: int) -> float:
+def pulse(batch: SongBatch, part: str, i: int) -> float:
     """Return how closely the onsets of song i gather, 0..1, around sixteenths or eighth triplets: the better
     fit."""
     line = _line(batch, part)
@@ -90,11 +90,11 @@ def _sums(values: np.ndarray, line: Line) -> np.ndarray:
     return np.diff(np.concatenate([[0], np.cumsum(values)])[line.bounds])
 
 
-def _line(batch: Batch, part: str) -> Line:
+def _line(batch: SongBatch, part: str) -> Line:
     return batch.drums if part == "drums" else batch.bass
 
 
-def bar_phase(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+def bar_phase(batch: SongBatch) -> tuple[np.ndarray, np.ndarray]:
     """Return the rotation in steps (S,) that fits kick, snare and crash best, and what it gains (S,) over
     none.
 

@@ -35,8 +35,9 @@ from basedrum.music.song import drum_notes
 from basedrum.music.swing import Swing
 
 CREDIT = (
-    "Groove MIDI Dataset v1.0.0: Jon Gillick, Adam Roberts, Jesse Engel, Douglas Eck, David Bamman, Learning to Groove with "
-    "Inverse Sequence Transformations, ICML 2019. Made available by Google LLC under CC BY 4.0, "
+    "Groove MIDI Dataset v1.0.0: Jon Gillick, Adam Roberts, Jesse Engel, Douglas Eck, David Bamman, "
+    "Learning to Groove with Inverse Sequence Transformations, ICML 2019. Made available by Google LLC under "
+    "CC BY 4.0, "
     "https://creativecommons.org/licenses/by/4.0/."
 )
 LISTING = "groove/info.csv"
@@ -46,7 +47,7 @@ MODULE_PITCHES = {
     58: 43,
 }  # the Roland TD-11's closed and open hat edge and low tom rim, as General MIDI
 PULSE_STEPS = 8  # the pulse of the moment is the median offset of the hits as many steps before and after
-FARTHEST = 0.35  # steps from the pulse; what lies farther is a triplet, a thirty-second or a flam, and no timing of ours
+FARTHEST = 0.35  # steps from the pulse; farther lies a triplet, a thirty-second or a flam, no timing of ours
 SWING_GAIN = 0.8  # a take swings where swung steps leave less than this share of the distances to even ones
 EVEN = (1, 0.5)
 FEWEST_HITS = 16  # shorter takes are not asked whether they swing
@@ -100,7 +101,8 @@ def read_groove(
                         yield take
     except (OSError, zipfile.BadZipFile, KeyError, ValueError, BasedrumError) as error:
         raise DataError(
-            f"{printable(archive)}: is not the Groove MIDI Dataset: {printable(error)}, give its zip of MIDI files"
+            f"{printable(archive)}: is not the Groove MIDI Dataset: {printable(error)}, "
+            "give its zip of MIDI files"
         ) from error
 
 
@@ -164,10 +166,8 @@ def find_swing(beats: np.ndarray) -> tuple[int, float]:
 
 
 PLACES = 120  # in a beat
-SWINGS = [
-    EVEN,
-    *((pair, round(float(ratio), 2)) for pair in (2, 1) for ratio in np.arange(0.54, 0.721, 0.02)),
-]
+SWUNG = [round(float(ratio), 2) for ratio in np.arange(0.54, 0.721, 0.02)]
+SWINGS = [EVEN, *((2, ratio) for ratio in SWUNG), *((1, ratio) for ratio in SWUNG)]
 
 
 @cache

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from basedrum.corpus.pairs import Pair, Part
+from basedrum.corpus.pairs import Pair, PartNotes
 from basedrum.errors import DataError
 from basedrum.music.bass_track import BASS_PROGRAMS, is_bass_name
 from basedrum.music.grid import Grid
@@ -166,7 +166,7 @@ def _pair(song: pypianoroll.Multitrack, name: str) -> Pair:
     return Pair(name, grid, _part(bass), _part(drums))
 
 
-def _part(rolls: list[np.ndarray]) -> Part:
+def _part(rolls: list[np.ndarray]) -> PartNotes:
     """The notes of one or more rolls (T, 128) of velocities, or of bools, sorted by start."""
     parts = []
     for roll in rolls:
@@ -177,7 +177,7 @@ def _part(rolls: list[np.ndarray]) -> Part:
         _, ends = np.nonzero((changes & (padded[:-1] > 0)).T)
         parts.append(np.stack([starts, ends, pitches]))
     joined = np.concatenate(parts, axis=1)
-    return Part(*joined[:, np.lexsort((joined[2], joined[0]))])
+    return PartNotes(*joined[:, np.lexsort((joined[2], joined[0]))])
 
 
 def _tempos(song: pypianoroll.Multitrack) -> tuple[tuple[int, float], ...]:
@@ -191,7 +191,7 @@ def _tempos(song: pypianoroll.Multitrack) -> tuple[tuple[int, float], ...]:
 
 
 def _time_signatures(song: pypianoroll.Multitrack, end: int) -> tuple[tuple[int, int, int], ...]:
-    """The metre that the downbeats tell; 4/4 where there are none.
+    """Return the metre that the downbeats give; 4/4 where there are none.
 
     Raises:
         DataError: a bar is no whole number of sixteenths.

@@ -1,8 +1,7 @@
 """A song as the corpus sees it: one bass line and one drum part on one grid, and many of them side by side.
 
-`Batch` lays the notes of several songs end to end, so that filters, windows and fingerprints are a few numpy
-calls for
-all songs together: a song costs microseconds, not milliseconds.
+`SongBatch` lays the notes of several songs end to end, so that filters, windows and fingerprints are a few
+numpy calls for all songs together: a song costs microseconds, not milliseconds.
 
 Conventions: a *cell* is measure * 16 + step, counted from the first measure of the song, as in `Grid.locate`.
 """
@@ -20,7 +19,7 @@ from basedrum.music.notes import Notes
 from basedrum.music.rolls import LOWEST_PITCH, NUM_PITCHES
 
 
-class Part(NamedTuple):
+class PartNotes(NamedTuple):
     """Notes of one part, sorted by start: (N,) integers of any width."""
 
     starts: np.ndarray
@@ -28,7 +27,7 @@ class Part(NamedTuple):
     pitches: np.ndarray
 
     @classmethod
-    def of(cls, notes: Notes) -> Part:
+    def of(cls, notes: Notes) -> PartNotes:
         return cls(notes.start_ticks, notes.end_ticks, notes.pitches)
 
 
@@ -38,8 +37,8 @@ class Pair:
 
     name: str
     grid: Grid
-    bass: Part
-    drums: Part
+    bass: PartNotes
+    drums: PartNotes
 
 
 def uniform_measure_steps(grid: Grid) -> int:
@@ -76,7 +75,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Batch:
+class SongBatch:
     """S songs, quantised against their own bars.
 
     Attributes:
@@ -96,14 +95,14 @@ class Batch:
         return len(self.pairs)
 
     @classmethod
-    def of(cls, pairs: Sequence[Pair]) -> Batch:
+    def of(cls, pairs: Sequence[Pair]) -> SongBatch:
         """Lay songs side by side and quantise all their notes."""
         metres = _Metres.of(pairs)
         bass = _line(pairs, [p.bass for p in pairs], metres, kit_only=False)
         drums = _line(pairs, [p.drums for p in pairs], metres, kit_only=True)
         return cls(pairs, metres.measure_steps, np.zeros(len(pairs), np.int64), bass, drums)
 
-    def with_bars_shifted(self, shift_steps: np.ndarray) -> Batch:
+    def with_bars_shifted(self, shift_steps: np.ndarray) -> SongBatch:
         """Move the bar lines of each song later by (S,) steps, 0..15; only songs of 16-step measures may be
         moved.
 
@@ -141,13 +140,13 @@ class _Metres(NamedTuple):
         last_tick = measures * safe / steps_per_tick
         last_cell = (measures - 1) * STEPS_PER_MEASURE + safe - 1
         for i in np.flatnonzero(steps == 0):
-            grid = pairs[i].grid
+            grid = pairs[int(i)].grid
             last_tick[i] = grid.last_tick
             last_cell[i] = (grid.num_measures - 1) * STEPS_PER_MEASURE + grid.measure_steps[-1] - 1
         return cls(steps_per_tick, steps, last_tick, last_cell)
 
 
-def _line(pairs: Sequence[Pair], parts: Sequence[Part], metres: _Metres, kit_only: bool) -> Line:
+def _line(pairs: Sequence[Pair], parts: Sequence[PartNotes], metres: _Metres, kit_only: bool) -> Line:
     """Lay one part of all songs end to end; `kit_only` leaves out what no kit has and does not ask where
     notes end."""
     song = np.repeat(np.arange(len(parts)), [len(part.starts) for part in parts])
@@ -171,8 +170,8 @@ def _line(pairs: Sequence[Pair], parts: Sequence[Part], metres: _Metres, kit_onl
 
 
 def _cells(pairs: Sequence[Pair], ticks: np.ndarray, bounds: np.ndarray, metres: _Metres) -> np.ndarray:
-    """The cells (K, N) of K rows of ticks: what `Grid.cells_at` answers, song by song only where a measure is
-    not 16 steps."""
+    """Return the cells (K, N) of K rows of ticks, as `Grid.cells_at` does, song by song only where a measure
+    is not 16 steps."""
     counts = np.diff(bounds)
     cells = (ticks * np.repeat(metres.steps_per_tick, counts) + 0.5).astype(np.int64)
     for i in np.flatnonzero(metres.measure_steps != STEPS_PER_MEASURE):
@@ -180,5 +179,5 @@ def _cells(pairs: Sequence[Pair], ticks: np.ndarray, bounds: np.ndarray, metres:
         if size:
             cells[:, notes] += cells[:, notes] // size * (STEPS_PER_MEASURE - size)
         else:
-            cells[:, notes] = pairs[i].grid.cells_at(ticks[:, notes])
+            cells[:, notes] = pairs[int(i)].grid.cells_at(ticks[:, notes])
     return np.minimum(cells, np.repeat(metres.last_cell, counts))

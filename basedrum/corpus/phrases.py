@@ -16,6 +16,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -34,6 +35,8 @@ ARRAYS = {
     "drums": (np.dtype(np.uint8), (STEPS_PER_PHRASE, PACKED_PITCHES)),
 }
 """Name, dtype and shape of a row of each array of the folder."""
+HELD_OUT_FILE = "held_out.zip"
+"""Whole songs beside the arrays, which must not outlive them; see `held_out`."""
 
 
 class PhraseDataset:
@@ -130,15 +133,12 @@ def _mapped(folder: Path, name: str, count: int) -> np.ndarray:
     where = printable(folder / f"{name}.npy")
     try:
         if count:
-            array = np.lib.format.open_memmap(
-                folder / f"{name}.npy", mode="r"
-            )  # unlike np.load it takes nothing but .npy
+            # unlike np.load it takes nothing but .npy
+            array: np.ndarray = np.lib.format.open_memmap(folder / f"{name}.npy", mode="r")
         else:
             with open(folder / f"{name}.npy", "rb") as file:
                 array = np.lib.format.read_array(file, allow_pickle=False)
-    except (
-        Exception
-    ) as error:  # a damaged header makes numpy fail in many ways, tokenize.TokenError among them
+    except Exception as error:  # a damaged header makes numpy fail in many ways
         raise DataError(f"{where}: is missing or damaged, run `basedrum prepare` again") from error
     if array.dtype != dtype or array.shape != (count, *shape):
         raise DataError(f"{where}: does not fit its meta.json, run `basedrum prepare` again")
@@ -156,7 +156,7 @@ class DatasetWriter:
     def __init__(self, folder: str | os.PathLike, count: int):
         self.folder = Path(folder)
         self.count = count
-        self._files = {}
+        self._files: dict[str, BinaryIO] = {}
         try:
             for name in (*(f"{array}.npy" for array in ARRAYS), "songs.csv"):
                 self._files[name] = open(self._part(name), "wb")  # noqa: SIM115 - open across calls, closed by finish
@@ -181,6 +181,11 @@ class DatasetWriter:
                 )
             self._files[f"{name}.npy"].write(np.ascontiguousarray(rows).data)
 
+    def attach(self, name: str) -> BinaryIO:
+        """Return a further file of the folder to be written before `finish`, which puts it in place."""
+        self._files[name] = open(self._part(name), "w+b")  # noqa: SIM115 - open across calls, closed by finish
+        return self._files[name]
+
     def finish(
         self, songs: Iterable[Mapping[str, object]], sources: Sequence[str], styles: Sequence[str], **more
     ) -> None:
@@ -195,6 +200,7 @@ class DatasetWriter:
             os.fsync(file.fileno())
             file.close()
         (self.folder / "meta.json").unlink(missing_ok=True)
+        (self.folder / HELD_OUT_FILE).unlink(missing_ok=True)
         for name in self._files:
             os.replace(self._part(name), self.folder / name)
         meta = {
@@ -219,16 +225,13 @@ class DatasetWriter:
 
 def write_dataset(
     folder: str | os.PathLike,
-    index: np.ndarray,
-    bass: np.ndarray,
-    drums: np.ndarray,
+    arrays: Mapping[str, np.ndarray],
     songs: Iterable[Mapping[str, object]],
     sources: Sequence[str] = (),
     styles: Sequence[str] = (),
     **more: object,
 ) -> None:
-    """Write a whole dataset: `index` (N,), packed `bass` (N, 2, 64, 9) and `drums` (N, 64, 9), one mapping a
-    song.
+    """Write a whole dataset: the arrays of `ARRAYS` by name, one mapping a song.
 
     Raises:
         DataError: the folder cannot be written.
@@ -236,8 +239,8 @@ def write_dataset(
     writer = None
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        writer = DatasetWriter(folder, len(index))
-        writer.append(index, bass, drums)
+        writer = DatasetWriter(folder, len(arrays["index"]))
+        writer.append(arrays["index"], arrays["bass"], arrays["drums"])
         writer.finish(songs, sources, styles, **more)
     except OSError as error:
         raise DataError(

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import io
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from tokenize import TokenError
@@ -19,22 +18,18 @@ import numpy as np
 from basedrum.corpus import filters
 from basedrum.corpus.duplicates import Fingerprint, fingerprints
 from basedrum.corpus.lpd import read_lpd_pair
-from basedrum.corpus.pairs import Batch, Pair
+from basedrum.corpus.pairs import Pair, SongBatch
 from basedrum.corpus.song_pair import read_pair
 from basedrum.corpus.sources import Item
 from basedrum.corpus.splits import Label
 from basedrum.corpus.windows import Windows, cut_windows
 from basedrum.errors import BasedrumError, DataError, printable
 from basedrum.files import write_atomic
-from basedrum.midi.reading import is_parsed_alone
 from basedrum.music.grid import STEPS_PER_MEASURE
 
 SONGS_PER_BATCH = 64
 MEASURES_PER_BATCH = 12_000
 MIN_LABEL_GAIN = 0.25  # of a CSV's own phase_gain, which has another scale than ours
-PARSER_SAMPLE = 8
-"""Every so many songs are parsed once more, bare, to state the parser's own speed on the same bytes in the
-same run."""
 
 SONG_DTYPE = np.dtype(
     [("item", "<i4"), ("tune", "<u8"), ("bar_shift_steps", "i1"), ("spans", "<i4"), ("phrases", "<i4")]
@@ -59,15 +54,10 @@ class Shard:
     spans: np.ndarray
     windows: Windows
     skipped: list[tuple[int, str]]
-    parser_s: float
-    work_s: float = 0.0
 
 
 def make_shard(task: Task) -> None:
     """Read, filter and cut the songs of a task and write its shard; runs in a worker process."""
-    started = time.process_time()
-    parser_s = _parser_seconds(task.items)
-    probing_s = time.process_time() - started
     skipped: list[tuple[int, str]] = []
     pairs: list[tuple[int, Pair]] = []
     for number, item in enumerate(task.items):
@@ -79,23 +69,12 @@ def make_shard(task: Task) -> None:
         except BasedrumError as error:
             skipped.append((number, _reason(error)))
     songs, spans, windows = _joined([_batch(part, task.labels, skipped) for part in _batches(pairs)])
-    shard = Shard(songs, spans, windows.distinct(), sorted(skipped), parser_s)
-    write_shard(task.shard, shard, lambda: time.process_time() - started - probing_s)
-
-
-def _parser_seconds(items: Sequence[Item]) -> float:
-    """Time the bare MIDI parser on every eighth song, one after the other, and reckon it for all songs by
-    their bytes."""
-    songs = [item.data for item in items if item.data and not item.is_lpd]
-    sample = [data for data in songs[::PARSER_SAMPLE] if is_parsed_alone(data)]
-    started = time.process_time()
-    for data in sample:
-        is_parsed_alone(data)
-    return (time.process_time() - started) * sum(map(len, songs)) / max(sum(map(len, sample)), 1)
+    write_shard(task.shard, Shard(songs, spans, windows.distinct(), sorted(skipped)))
 
 
 def _read(item: Item) -> Pair:
-    return read_lpd_pair(item.data, item.name) if item.is_lpd else read_pair(item.data, item.name)
+    data = item.data or b""
+    return read_lpd_pair(data, item.name) if item.is_lpd else read_pair(data, item.name)
 
 
 def _reason(error: BasedrumError) -> str:
@@ -122,10 +101,10 @@ def _batch(
     part: list[tuple[int, Pair]], labels: Sequence[Label], skipped: list
 ) -> tuple[np.ndarray, list, Windows]:
     """Filter and cut some songs: the song table of those with phrases, their spans, and the phrases."""
-    batch = Batch.of([pair for _, pair in part])
+    batch = SongBatch.of([pair for _, pair in part])
     reasons = filters.unfit(batch)
-    told = all(labels[number].bar_shift_steps is not None for number, _ in part)
-    phase, gain = (np.zeros(len(part), np.int64),) * 2 if told else filters.bar_phase(batch)
+    is_given = all(labels[number].bar_shift_steps is not None for number, _ in part)
+    phase, gain = (np.zeros(len(part), np.int64),) * 2 if is_given else filters.bar_phase(batch)
     shifts = np.zeros(len(part), np.int64)
     for i, (number, _) in enumerate(part):
         label = labels[number]
@@ -152,7 +131,7 @@ def _batch(
 
 def _joined(done: list[tuple[np.ndarray, list, Windows]]) -> tuple[np.ndarray, np.ndarray, Windows]:
     """Lay batches end to end: songs and rows count on; songs without phrases are left out."""
-    empty = cut_windows(Batch.of([]))
+    empty = cut_windows(SongBatch.of([]))
     songs_before = rows_before = 0
     for songs, _, windows in done:
         index = windows.index
@@ -161,24 +140,25 @@ def _joined(done: list[tuple[np.ndarray, list, Windows]]) -> tuple[np.ndarray, n
             index[link][index[link] >= 0] += rows_before
         songs_before += len(songs)
         rows_before += len(index)
-    songs = np.concatenate([np.zeros(0, SONG_DTYPE), *(songs for songs, _, _ in done)])
-    spans = np.concatenate([np.zeros(0, np.uint64), *(each for _, parts, _ in done for each in parts)])
-    columns = (
-        np.concatenate([getattr(w, f.name) for w in (empty, *(w for _, _, w in done))])
-        for f in fields(Windows)
-    )
-    return songs, spans, Windows(*columns)
+    tables, spans, all_windows = [np.zeros(0, SONG_DTYPE)], [np.zeros(0, np.uint64)], [empty]
+    for songs, parts, windows in done:
+        tables.append(songs)
+        spans += parts
+        all_windows.append(windows)
+    columns = {}
+    for column in fields(Windows):
+        columns[column.name] = np.concatenate([getattr(each, column.name) for each in all_windows])
+    return np.concatenate(tables), np.concatenate(spans), Windows(**columns)
 
 
-def write_shard(path: Path, shard: Shard, seconds: Callable[[], float]) -> None:
-    """Write a shard and, last, the answer of `seconds`; it is there whole or not at all."""
+def write_shard(path: Path, shard: Shard) -> None:
+    """Write a shard; it is there whole or not at all."""
     windows, file = shard.windows, io.BytesIO()
     numbers = np.asarray([number for number, _ in shard.skipped], np.int64)
     reasons = np.asarray([reason for _, reason in shard.skipped], dtype="U96")
     phrases = (windows.bass, windows.drums, windows.index, windows.keys, windows.content)
     for array in (*phrases, shard.songs, shard.spans, numbers, reasons):
         np.save(file, array, allow_pickle=False)
-    np.save(file, np.asarray([shard.parser_s, seconds()]))
     write_atomic(path, file.getbuffer())
 
 
@@ -191,17 +171,15 @@ def read_shard(path: Path) -> Shard:
     try:
         with open(path, "rb") as file:
             bass, drums = (_mapped(file) for _ in range(2))
-            index, keys, content, songs, spans, numbers, reasons, times = (
-                np.load(file, allow_pickle=False) for _ in range(8)
+            index, keys, content, songs, spans, numbers, reasons = (
+                np.load(file, allow_pickle=False) for _ in range(7)
             )
     except (ValueError, EOFError, TokenError) as error:  # the last from the header of an array
         raise DataError(
             f"{printable(path)}: is damaged, remove it and run `basedrum prepare` again"
         ) from error
     skipped = list(zip(numbers.tolist(), reasons.tolist(), strict=True))
-    return Shard(
-        songs, spans, Windows(bass, drums, index, keys, content), skipped, float(times[0]), float(times[1])
-    )
+    return Shard(songs, spans, Windows(bass, drums, index, keys, content), skipped)
 
 
 def read_rolls(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -7,9 +7,11 @@ straight from the parsed score into the pair; every other song takes the full wa
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from basedrum.corpus.pairs import Pair, Part
+from basedrum.corpus.pairs import Pair, PartNotes
 from basedrum.errors import MidiError
 from basedrum.midi import reading
 from basedrum.music import bass_track
@@ -37,18 +39,23 @@ def read_pair(data: bytes, name: str) -> Pair:
         raise MidiError("has no drums")
     if len(hinted) != 1 or len(drums) != 1:
         song = reading.parse_song(clean, name)
-        return Pair(name, song.grid, Part.of(bass_track.find_bass(song).notes), Part.of(drum_notes(song)))
+        return Pair(
+            name,
+            song.grid,
+            PartNotes.of(bass_track.find_bass(song).notes),
+            PartNotes.of(drum_notes(song)),
+        )
     if num_notes > reading.MAX_NOTES:
         raise MidiError(f"has {num_notes} notes, more than {reading.MAX_NOTES}")
     return Pair(name, reading.grid_of(score, end), _part(hinted[0]), _part(drums[0]))
 
 
-def _part(track: object) -> Part:
+def _part(track: Any) -> PartNotes:
     columns = track.notes.numpy()
     starts, ends, pitches = columns["time"], columns["time"] + columns["duration"], columns["pitch"]
     if len(starts) and (starts[0] < 0 or columns["duration"].min() < 0):
         raise MidiError("is longer than 2^31 ticks")
     if (starts[1:] < starts[:-1]).any():
         order = np.argsort(starts, kind="stable")
-        return Part(starts[order], ends[order], pitches[order])
-    return Part(starts, ends, pitches)
+        return PartNotes(starts[order], ends[order], pitches[order])
+    return PartNotes(starts, ends, pitches)

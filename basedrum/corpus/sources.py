@@ -69,7 +69,7 @@ class _Member(tarfile.TarInfo):
     """An entry of a tar archive; one whose name would take gigabytes is refused before it is read."""
 
     @classmethod
-    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> _Member:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Member:
         member = super().frombuf(buf, encoding, errors)
         if member.type in _LONG_HEADERS and member.size > MAX_ITEM_BYTES:
             raise tarfile.ReadError("a header of more than 8 MB")
@@ -91,7 +91,8 @@ def check_sources(sources: Sequence[str | os.PathLike]) -> None:
             raise DataError(f"{printable(path)}: is not a regular file, name songs to prepare")
         if not _is_song(path.name) and not path.name.lower().endswith((*TAR_SUFFIXES, ".zip")):
             raise DataError(
-                f"{printable(path)}: is no MIDI file, folder or archive, give .mid, .npz, .zip or .tar(.gz, .xz)"
+                f"{printable(path)}: is no MIDI file, folder or archive, "
+                "give .mid, .npz, .zip or .tar(.gz, .xz)"
             )
 
 
@@ -158,8 +159,10 @@ def _from_tar(path: Path, source: str) -> Iterator[Item]:
             for member in archive:
                 if member.isfile() and _is_song(member.name):
                     large = member.size > MAX_ITEM_BYTES
-                    yield Item(member.name, None if large else archive.extractfile(member).read(), source)
-                archive.members = []  # a stream of 100,000 members would keep a record of each
+                    file = None if large else archive.extractfile(member)
+                    yield Item(member.name, None if file is None else file.read(), source)
+                # a stream of 100,000 members would keep a record of each
+                archive.members = []  # type: ignore[attr-defined]
     except _BROKEN as error:
         raise _broken(path, error) from error
 

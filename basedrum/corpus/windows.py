@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from basedrum.corpus.pairs import Batch
+from basedrum.corpus.pairs import SongBatch
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE
 from basedrum.music.rolls import LOWEST_PITCH, NUM_PITCHES, fold_octaves
 
@@ -22,10 +22,18 @@ PACKED_PITCHES = NUM_PITCHES // 8
 
 INDEX_DTYPE = np.dtype(
     [
-        ("song", "<i4"), ("measure", "<i4"), ("source", "<i2"), ("style", "<i2"), ("split", "i1"), ("qpm", "<f4"),
-        ("measure_steps", "u1", (MEASURES_PER_PHRASE,)), ("previous", "<i4"), ("next", "<i4"), ("weight", "<f4"),
+        ("song", "<i4"),
+        ("measure", "<i4"),
+        ("source", "<i2"),
+        ("style", "<i2"),
+        ("split", "i1"),
+        ("qpm", "<f4"),
+        ("measure_steps", "u1", (MEASURES_PER_PHRASE,)),
+        ("previous", "<i4"),
+        ("next", "<i4"),
+        ("weight", "<f4"),
     ]
-)  # fmt: skip
+)
 """One phrase: its song, first measure, source and style (numbers into the dataset's lists), split (0 train, 1
 valid, 2 test), tempo, active steps of its measures, the rows of the adjoining phrases (-1: none), and
 sampling weight."""
@@ -63,7 +71,7 @@ class Windows:
         )
 
 
-def cut_windows(batch: Batch, fit: np.ndarray | None = None) -> Windows:
+def cut_windows(batch: SongBatch, fit: np.ndarray | None = None) -> Windows:
     """Return the phrases of the songs of the batch that are `fit` (S,) bool; None: of all."""
     first, last = _sounding_span(batch)
     num_phrases = np.maximum(last + 1 - first, 0) // MEASURES_PER_PHRASE
@@ -117,7 +125,7 @@ def phrase_keys(bass: np.ndarray, drums: np.ndarray) -> np.ndarray:
     return mixed[0] @ _KEY_WORDS[:split] + mixed[1] @ _KEY_WORDS[split:]
 
 
-def _held_cells(batch: Batch, fit: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _held_cells(batch: SongBatch, fit: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """How many cells each bass note fills (N,), and all these cells end to end."""
     length = batch.bass.end_cells - batch.bass.cells
     if fit is not None:
@@ -144,15 +152,12 @@ def _packed(bits: np.ndarray, num_phrases: int) -> np.ndarray:
 
 
 def _measures_with(packed: np.ndarray) -> np.ndarray:
-    """(N, 4) bool: whether anything sounds in each measure of packed (N, 64, 9)."""
-    return (
-        packed.reshape(len(packed), MEASURES_PER_PHRASE, STEPS_PER_MEASURE * PACKED_PITCHES)
-        .view(np.uint64)
-        .any(axis=-1)
-    )
+    """Return (N, 4) bool: whether anything sounds in each measure of packed (N, 64, 9)."""
+    measures = packed.reshape(len(packed), MEASURES_PER_PHRASE, STEPS_PER_MEASURE * PACKED_PITCHES)
+    return np.asarray(measures.view(np.uint64).any(axis=-1))
 
 
-def _sounding_span(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+def _sounding_span(batch: SongBatch) -> tuple[np.ndarray, np.ndarray]:
     """First and last measure (S,) with an onset; (0, -1) for a song without notes."""
     first, last = np.full(len(batch), np.iinfo(np.int64).max), np.full(len(batch), -1)
     for cells, bounds in ((line.cells, line.bounds) for line in (batch.drums, batch.bass)):
@@ -162,16 +167,18 @@ def _sounding_span(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
     return np.where(last < 0, 0, first), last
 
 
-def _measure_steps(batch: Batch, song: np.ndarray, measure: np.ndarray) -> np.ndarray:
+def _measure_steps(batch: SongBatch, song: np.ndarray, measure: np.ndarray) -> np.ndarray:
     """(N, 4) active steps of the measures of each phrase."""
     steps = np.repeat(batch.measure_steps[song][:, None], MEASURES_PER_PHRASE, axis=1)
     for i in np.flatnonzero(batch.measure_steps == 0):
         rows = song == i
-        steps[rows] = batch.pairs[i].grid.measure_steps[measure[rows, None] + np.arange(MEASURES_PER_PHRASE)]
+        steps[rows] = batch.pairs[int(i)].grid.measure_steps[
+            measure[rows, None] + np.arange(MEASURES_PER_PHRASE)
+        ]
     return steps
 
 
-def _tempo(batch: Batch, song: np.ndarray, measure: np.ndarray) -> np.ndarray:
+def _tempo(batch: SongBatch, song: np.ndarray, measure: np.ndarray) -> np.ndarray:
     """(N,) quarters per minute at the start of each phrase."""
     bounds = np.searchsorted(song, np.arange(len(batch) + 1))
     qpm = np.empty(len(song))

@@ -1,7 +1,7 @@
-"""What the evaluation's own networks see: rolls as rows of numbers a step.
+"""The input of the evaluation's own networks: rolls as rows of numbers a step.
 
-They are kept apart from the drummers' own conditioner on purpose: a judge should not share the eyes of the
-judged.
+They are kept apart from the conditioner of the drummers on purpose: what a drummer's own features miss, its
+evaluation should not miss as well.
 
 Conventions: bass rows (n, 7, 64) float16: onset, sustain, lowest onset pitch relative to the phrase's median
 in octaves, up, down, same as the note before, tempo; independent of key. Drum rows (n, 12, 64).

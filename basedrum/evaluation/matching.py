@@ -1,8 +1,8 @@
 """The matching network: do these drums belong to this bass?
 
-Two networks turn bass and drums into unit vectors, trained so that real pairs lie close. The figure is R@1:
+Two networks turn bass and drums into unit vectors, trained so that real pairs lie close. The metric is R@1:
 how often the true bass of given drums scores highest among 32. Real pairs are the ceiling a drummer may come
-near; well above it he copies.
+near; well above it, it copies.
 
 Conventions: rows of `evaluation.features`; batches of real pairs, basses of the same song never count as
 wrong answers.
@@ -122,7 +122,7 @@ def train_matching(
         optimizer = torch.optim.AdamW(
             network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
-        best, best_state, worse = -1.0, None, 0
+        best, best_state, worse = -1.0, copy.deepcopy(network.state_dict()), 0
         for step in range(1, config.steps + 1):
             network.train()
             rows = rng.choice(train, min(config.batch, len(train)), replace=False)

@@ -1,238 +1,194 @@
-"""Lets a drummer play held-out songs the way it is used: phrase after phrase, hearing its own drums of the
-phrase before.
+"""Whole songs played by the drummers of an evaluation, and the songs made for one question: with another
+noise, another key, a late bass, or a bass that changes in bar 10.
 
-Conventions: a run is a chain of adjoining phrases of one song, one run a song; phrases lie run after run, in
-order of time.
-All runs are played side by side, the longest first: the k-th call of `play` gets the k-th phrase of every run
-that has one, and a run keeps its row in all of them. A drummer may carry `lookahead` (1: it hears the bass of
-the phrase before the one it answers) and `start_songs(num_songs, seed)`, called before the first phrase, to
-draw noise that lasts through each song.
+Conventions: what was played is hits (M * 16, 12) bool on the bars of the song; a seed of None is the
+drummer's default for the song.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from basedrum.corpus.phrases import PhraseDataset
-from basedrum.evaluation.features import bass_rows
-from basedrum.measures.baselines import PhraseDrummer, bass_onsets
-from basedrum.measures.metrics import mask_inactive
-from basedrum.music.grid import MEASURES_PER_PHRASE
-from basedrum.music.rolls import LOWEST_PITCH, NUM_PITCHES, fold_octaves
+from basedrum.evaluation.drummers import SongDrummer
+from basedrum.evaluation.songs import LaidSong
+from basedrum.measures.listener import kick_follows
+from basedrum.midi.building import build_midi
+from basedrum.midi.midi_song import MidiSong
+from basedrum.music import kit
+from basedrum.music.grid import STEPS_PER_MEASURE, Grid
+from basedrum.music.notes import Notes
+from basedrum.music.song import Track
 
-Previous = Literal["own", "real", "none"]
-PER_SONG = 6
-SPAN_PHRASES = 16 // MEASURES_PER_PHRASE
+HIGHEST_PITCH = 127
+LATE_STEPS = 2
+SPLICED_BAR, SPLICED_BARS = 9, 16
+"""The new bass begins with this bar, from 0, and is measured for so many bars."""
+BASS_PROGRAM = 33
 
-
-@dataclass(frozen=True)
-class Stage:
-    """The n phrases a drummer is judged on.
-
-    Attributes:
-        rows: (n,) row numbers in the dataset, run after run; songs, sources: (n,) int; place: (n,) position
-            in the run.
-        number: (n,) int, which phrase of its song it is, counted from the first that was kept.
-        bass, heard: (n, 2, 64, 72) bool, the bass of the phrase and of the phrase before it (silent where
-            there is none).
-        onsets: (n, 64) bool; bass_rows: (n, R, 64) float16, the bass as the judges see it.
-        real, before: (n, 64, 12) bool, the real drums and those of the phrase before; has_before: (n,) bool.
-        qpm: (n,) float; measure_steps: (n, 4) int.
-    """
-
-    rows: np.ndarray
-    songs: np.ndarray
-    sources: np.ndarray
-    place: np.ndarray
-    number: np.ndarray
-    bass: np.ndarray
-    heard: np.ndarray
-    onsets: np.ndarray
-    bass_rows: np.ndarray
-    real: np.ndarray
-    before: np.ndarray
-    has_before: np.ndarray
-    qpm: np.ndarray
-    measure_steps: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def spans(self, hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return every 16 measures of adjoining phrases (s, 256, 12) of hits (n, 64, 12), and their songs
-        (s,).
-
-        So for anything else of a phrase, (n, k, ...) -> (s, 4 k, ...).
-        """
-        last = np.flatnonzero(self.place >= SPAN_PHRASES - 1)
-        pieces = [hits[last - back] for back in range(SPAN_PHRASES - 1, -1, -1)]
-        return np.concatenate(pieces, axis=1), self.songs[last]
+Watch = Callable[[Iterable, str], Iterable]
+"""Wraps the songs that are gone through, to show how far it is; the text says what is done with them."""
 
 
-def choose_runs(
-    index: np.ndarray,
-    rows: np.ndarray,
-    *,
-    limit: int | None = None,
-    per_song: int = PER_SONG,
-    seed: int = 0,
-    with_before: bool = False,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return (rows, place in the run) of one chain of up to `per_song` adjoining phrases of each song, songs
-    in random order.
-
-    The chain starts at random among the starts that give the longest. `with_before` leaves out phrases with
-    none before.
-    """
-    rng = np.random.default_rng(seed)
-    inside = set(rows.tolist())
-    length: dict[int, int] = {}
-    for row in sorted(inside, reverse=True):
-        length[row] = 1 + length.get(int(index["next"][row]), 0)
-    starts: dict[int, list[int]] = {}
-    for row in sorted(inside):
-        if not with_before or index["previous"][row] >= 0:
-            starts.setdefault(int(index["song"][row]), []).append(row)
-    chosen, place = [], []
-    for song in rng.permutation(sorted(starts)).tolist():
-        if limit is not None and len(chosen) >= limit:
-            break
-        reach = [min(length[row], per_song) for row in starts[song]]
-        row = int(rng.choice([r for r, n in zip(starts[song], reach, strict=True) if n == max(reach)]))
-        for position in range(max(reach)):
-            chosen.append(row)
-            place.append(position)
-            row = int(index["next"][row])
-    return np.asarray(chosen[:limit], np.int64), np.asarray(place[:limit], np.int64)
+def unwatched(songs: Iterable, what: str) -> Iterable:
+    """Show nothing."""
+    return songs
 
 
-def set_stage(
-    dataset: PhraseDataset,
-    split: str = "valid",
-    *,
-    limit: int | None = None,
-    per_song: int = PER_SONG,
-    seed: int = 0,
-    with_before: bool = False,
-) -> Stage:
-    """Read the phrases to be judged; see `choose_runs`."""
-    rows, place = choose_runs(
-        dataset.index, dataset.rows(split), limit=limit, per_song=per_song, seed=seed, with_before=with_before
-    )
-    index = dataset.index[rows]
-    previous = index["previous"].astype(np.int64)
-    has_before = previous >= 0
-    there = np.where(has_before, previous, rows)
-    bass = dataset.bass(rows)
-    measure_steps = index["measure_steps"].astype(np.int64)
-    qpm = index["qpm"].astype(np.float64)
-    return Stage(
-        rows=rows,
-        songs=index["song"].astype(np.int64),
-        sources=index["source"].astype(np.int64),
-        place=place,
-        number=_numbers(dataset.index, rows),
-        bass=bass,
-        heard=dataset.bass(there) & has_before[:, None, None, None],
-        onsets=bass_onsets(bass),
-        bass_rows=bass_rows(bass, qpm),
-        real=mask_inactive(dataset.kit(rows), measure_steps),
-        before=dataset.kit(there) & has_before[:, None, None],
-        has_before=has_before,
-        qpm=qpm,
-        measure_steps=measure_steps,
-    )
+def play_songs(
+    drummer: SongDrummer, laid: Sequence[LaidSong], *, sets: int = 1, watch: Watch = unwatched
+) -> list[list[np.ndarray]]:
+    """Return `sets` lists of what a drummer plays to each song: at its default seed, at the next, ..."""
+    played: list[list[np.ndarray]] = [[] for _ in range(sets)]
+    for song in watch(laid, drummer.name):
+        read = song.held_out.read()
+        first = drummer.play(read)
+        played[0].append(song.hits_of(first))
+        for number in range(1, sets):
+            played[number].append(song.hits_of(drummer.play(read, first.seed + number)))
+    return played
 
 
-def _numbers(index: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return (n,) how many phrases of four measures lie between each row and the first of its song."""
-    songs, first = np.unique(index["song"], return_index=True)  # rows of a song stand in order of time
-    begins = index["measure"][first][np.searchsorted(songs, index["song"][rows])]
-    return (index["measure"][rows].astype(np.int64) - begins) // MEASURES_PER_PHRASE
-
-
-def play_runs(
-    drummer: PhraseDrummer, stage: Stage, *, previous: Previous = "own", seed: int = 0
-) -> np.ndarray:
-    """Return the drummer's hits (n, 64, 12) bool on every phrase, nothing past the end of a short measure.
-
-    previous: the drums before that it is given: its own (nothing before a run's first phrase), the real ones,
-        or none.
-    """
-    if previous == "real":
-        hits = np.zeros_like(stage.real)
-        for number, which in enumerate((stage.has_before, ~stage.has_before)):
-            at = np.flatnonzero(which)
-            if len(at):
-                hits[at] = _answer(
-                    drummer, stage, at, stage.before[at] if number == 0 else None, _step_seed(seed, number)
-                )
-        return hits
-    firsts = np.flatnonzero(stage.place == 0)
-    lengths = np.diff(np.append(firsts, len(stage)))
-    firsts = firsts[np.argsort(-lengths, kind="stable")]
-    if hasattr(drummer, "start_songs"):
-        drummer.start_songs(len(firsts), seed)
-    hits = np.zeros_like(stage.real)
-    for step in range(int(lengths.max(initial=0))):
-        at = firsts[: int((lengths > step).sum())] + step
-        own = hits[at - 1] if previous == "own" and step > 0 else None
-        hits[at] = _answer(drummer, stage, at, own, _step_seed(seed, step))
-    return hits
+def play_with_seed(drummer: SongDrummer, laid: Sequence[LaidSong], seed: int) -> list[np.ndarray]:
+    """Return what a drummer plays to each song with one seed for all."""
+    return [song.hits_of(drummer.play(song.held_out.read(), seed)) for song in laid]
 
 
 def play_variants(
-    drummer: PhraseDrummer, stage: Stage, at: np.ndarray, *, answers: int, seed: int = 0
-) -> dict[str, np.ndarray]:
-    """Return the drummer's answers to the phrases `at`, each by itself, with no drums before.
+    drummer: SongDrummer, laid: Sequence[LaidSong], seed: int, watch: Watch = unwatched
+) -> dict[str, list[np.ndarray]]:
+    """Return what a drummer plays, with one seed, where the bass of each song is another.
 
-    "answers" (answers, n, 64, 12): one noise each. With the noise of the first: "up 5" and "up 12" (n, 64,
-    12), the bass transposed by semitones; "late 2", its rhythm shifted by two sixteenths.
+    "up 5" and "up 12": it is transposed by semitones; "late 2": it comes two sixteenths later. Only for songs
+    in 4/4, whose bars stay where they are.
     """
-    heard = _heard(drummer, stage)[at]
-    noise = _step_seed(seed, 0)
-    variants = {
-        "up 5": transposed(heard, 5),
-        "up 12": transposed(heard, 12),
-        "late 2": np.roll(heard, 2, axis=2),
-    }
-    played = {name: _answer(drummer, stage, at, None, noise, bass) for name, bass in variants.items()}
-    seeds = [_step_seed(seed, number) for number in range(answers)]
-    return played | {"answers": np.stack([_answer(drummer, stage, at, None, s, heard) for s in seeds])}
+    played: dict[str, list[np.ndarray]] = {"up 5": [], "up 12": [], "late 2": []}
+    for song in watch(laid, f"{drummer.name}, bass moved"):
+        read, bass = song.held_out.read(), song.bass_notes
+        late = round(LATE_STEPS * read.grid.ticks_per_step)
+        variants = {
+            "up 5": replace(bass, pitches=np.minimum(bass.pitches + 5, HIGHEST_PITCH)),
+            "up 12": replace(bass, pitches=np.minimum(bass.pitches + 12, HIGHEST_PITCH)),
+            "late 2": moved_later(bass, late, read.grid.end_tick),
+        }
+        for name, notes in variants.items():
+            changed, number = with_bass(read, song, notes)
+            played[name].append(drummer.play(changed, seed, bass_track=number).drums.to_kit())
+    return played
 
 
-def transposed(bass: np.ndarray, semitones: int) -> np.ndarray:
-    """Return rolls (..., 72) moved by semitones, folded by octaves at the edges."""
-    rows = fold_octaves(np.arange(NUM_PITCHES) + LOWEST_PITCH + semitones)
-    moved = np.zeros_like(bass)
-    for old, new in enumerate(rows):
-        moved[..., new] |= bass[..., old]
-    return moved
+def moved_later(notes: Notes, ticks: int, end_tick: int) -> Notes:
+    """Return the notes later by `ticks`, without what then begins at `end_tick` or after it."""
+    moved = replace(
+        notes,
+        start_ticks=notes.start_ticks + ticks,
+        end_ticks=np.minimum(notes.end_ticks + ticks, end_tick),
+    )
+    return moved[moved.start_ticks < end_tick]
 
 
-def _heard(drummer: PhraseDrummer, stage: Stage) -> np.ndarray:
-    return stage.heard if getattr(drummer, "lookahead", 0) else stage.bass
+def with_bass(song: MidiSong, laid: LaidSong, notes: Notes) -> tuple[MidiSong, int]:
+    """Return the song with other notes for its bass, and the number (from 1) of that track."""
+    bass = song.tracks[laid.bass_index]
+    is_joined = len(laid.bass_notes) > len(bass.notes)  # of several tracks of one name
+    tracks = []
+    for track in song.tracks:
+        if track is bass:
+            tracks.append(replace(track, notes=notes))
+        elif not (is_joined and not track.is_drum and track.name == bass.name):
+            tracks.append(track)
+    number = 1 + next(at for at, track in enumerate(tracks) if track.index == bass.index)
+    return replace(song, tracks=tuple(tracks)), number
 
 
-def _answer(
-    drummer: PhraseDrummer,
-    stage: Stage,
-    at: np.ndarray,
-    previous: np.ndarray | None,
-    seed: int,
-    bass: np.ndarray | None = None,
+@dataclass(frozen=True)
+class SplicedSong:
+    """A bass that is one song's for nine bars and another's from the tenth on.
+
+    Attributes:
+        song: the bass alone, 25 bars of 4/4.
+        old, new: (256,) bool, over the bars from the tenth on: where the first song's bass would have started
+            notes, and where the second song's does.
+        real: (256,) bool, the kicks of the second song's real drums there.
+    """
+
+    song: MidiSong
+    old: np.ndarray
+    new: np.ndarray
+    real: np.ndarray
+
+
+def splice_songs(laid: Sequence[LaidSong], count: int, seed: int = 0) -> list[SplicedSong]:
+    """Return `count` spliced songs of two different songs each, drawn at random; none where too few songs
+    fit."""
+    fitting = [song for song in laid if can_be_spliced(song)]
+    if len(fitting) < 2:
+        return []
+    rng = np.random.default_rng(seed)
+    pairs = [rng.choice(len(fitting), 2, replace=False) for _ in range(count)]
+    return [spliced(fitting[one], fitting[other]) for one, other in pairs]
+
+
+def can_be_spliced(song: LaidSong) -> bool:
+    """Say whether a song is in 4/4, and its bass plays in most of 25 bars from its first."""
+    first = _first_bar(song)
+    sounds = song.bass_sounds[first : first + SPLICED_BAR + SPLICED_BARS]
+    return song.is_common_time and len(sounds) == SPLICED_BAR + SPLICED_BARS and bool(sounds.mean() > 0.8)
+
+
+def spliced(one: LaidSong, other: LaidSong) -> SplicedSong:
+    """Return the song whose bass is `one`'s for nine bars from its first, then `other`'s from its tenth on.
+
+    At the tempo of `one`.
+    """
+    resolution = one.grid.ticks_per_quarter
+    total = SPLICED_BAR + SPLICED_BARS
+    opening = _bars_of(one, 0, SPLICED_BAR, resolution)
+    rest = _bars_of(other, SPLICED_BAR, total, resolution)
+    qpm = float(one.grid.measure_qpm[_first_bar(one)])
+    grid = Grid(resolution, total * 4 * resolution, ((0, qpm),), ((0, 4, 4),))
+    track = Track("Bass", BASS_PROGRAM, False, Notes.join([opening, rest]), 0)
+    begin = (_first_bar(other) + SPLICED_BAR) * STEPS_PER_MEASURE
+    steps = slice(begin, begin + SPLICED_BARS * STEPS_PER_MEASURE)
+    old = (_first_bar(one) + SPLICED_BAR) * STEPS_PER_MEASURE
+    return SplicedSong(
+        MidiSong("spliced", grid, (track,), build_midi((track,), grid)),
+        old=one.onsets[old : old + SPLICED_BARS * STEPS_PER_MEASURE],
+        new=other.onsets[steps],
+        real=other.real[steps, kit.KICK],
+    )
+
+
+def spliced_values(
+    drummer: SongDrummer, songs: Sequence[SplicedSong], watch: Watch = unwatched
 ) -> np.ndarray:
-    bass = _heard(drummer, stage)[at] if bass is None else bass
-    hits = np.asarray(drummer.play(bass, stage.qpm[at], stage.measure_steps[at], previous, seed), bool)
-    if hits.shape != stage.real[at].shape:
-        raise ValueError(
-            f"drummer {drummer.name!r} answered with shape {hits.shape}, expected {stage.real[at].shape}"
-        )
-    return mask_inactive(hits, stage.measure_steps[at])
+    """Return (n,) how much better the drummer's kicks fit the new bass than the old; see `kick_follows`."""
+    values = []
+    steps = slice(SPLICED_BAR * STEPS_PER_MEASURE, (SPLICED_BAR + SPLICED_BARS) * STEPS_PER_MEASURE)
+    for spliced_song in watch(songs, f"{drummer.name}, spliced songs"):
+        kick = drummer.play(spliced_song.song).drums.to_kit()[steps, kit.KICK]
+        values.append(kick_follows(kick, spliced_song.new, spliced_song.old))
+    return np.asarray(values)
 
 
-def _step_seed(seed: int, step: int) -> int:
-    return int(np.random.SeedSequence([seed, step]).generate_state(1)[0])
+def real_spliced_values(songs: Sequence[SplicedSong]) -> np.ndarray:
+    """Return (n,) the same of the real drums that belong to the new bass."""
+    return np.asarray([kick_follows(each.real, each.new, each.old) for each in songs])
+
+
+def _first_bar(song: LaidSong) -> int:
+    return int(np.argmax(song.bass_sounds))
+
+
+def _bars_of(song: LaidSong, begin: int, end: int, resolution: int) -> Notes:
+    """Return the bass notes that start in bars `begin` to `end` from the first of the bass, at another
+    resolution."""
+    grid, notes, first = song.grid, song.bass_notes, _first_bar(song)
+    edges = np.append(grid.measure_ticks, grid.last_tick) - grid.ticks_per_step / 2
+    inside = (notes.start_ticks >= edges[first + begin]) & (notes.start_ticks < edges[first + end])
+    scale, zero = resolution / grid.ticks_per_quarter, grid.measure_ticks[first]
+    starts = np.maximum(np.rint((notes.start_ticks[inside] - zero) * scale), 0)
+    ends = np.minimum(np.rint((notes.end_ticks[inside] - zero) * scale), end * 4 * resolution)
+    return Notes(starts, np.maximum(ends, starts + 1), notes.pitches[inside], notes.velocities[inside])

@@ -1,6 +1,6 @@
 """The report of an evaluation: as JSON, as a text table of 120 columns, as Markdown, as a plot.
 
-Conventions: a figure is an `Estimate`, NaN where it was not or cannot be measured (null in JSON, - in a
+Conventions: a metric is an `Estimate`, NaN where it was not or cannot be measured (null in JSON, - in a
 table; blank where it was not asked for).
 """
 
@@ -11,10 +11,12 @@ import json
 import math
 import os
 import textwrap
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from basedrum.errors import DataError
+from basedrum.evaluation.report_blocks import BLOCKS, SOURCE_TITLES, Block
 from basedrum.files import write_atomic
 from basedrum.measures.bootstrap import NOT_MEASURED, Estimate
 
@@ -22,127 +24,21 @@ REAL = "real drums"
 NAME_WIDTH = 23
 LINE_WIDTH = 120
 
-BLOCKS: tuple[tuple[str, tuple[tuple[str, str], ...], bool], ...] = (
-    (
-        "Does it listen? (0 for a deaf drummer, more than real is copying; R@1: .031 is chance)",
-        (
-            ("lift", "lift"),
-            ("phi_kick", "phi kick"),
-            ("lock", "lock F1"),
-            ("match", "R@1 of 32"),
-            ("match_without_kick", "R@1, no kick"),
-        ),
-        True,
-    ),
-    (
-        "Can it be told from real drums? (C2ST AUC: .5 is best; drums alone: a conv net, trees on descriptors, the higher)",
-        (
-            ("c2st", "C2ST with bass"),
-            ("c2st_alone", "drums alone"),
-            ("c2st_trees", "same, trees"),
-            ("c2st_alone_higher", "the higher"),
-            ("c2st_16", "16-bar structure"),
-        ),
-        True,
-    ),
-    (
-        "How much does it play, repeat and copy? (first phrases: nothing heard of itself yet)",
-        (
-            ("hits_per_bar", "hits a bar"),
-            ("hits_first", "in first phrases"),
-            ("identical", "same bar twice"),
-            ("copied_4", "copied 4 bars"),
-            ("copied_2", "copied 2 bars"),
-        ),
-        True,
-    ),
-    (
-        "Does it hold a song together? (seam / bar lines inside phrases; drums alike where the bass comes back, and where not)",
-        (
-            ("seam", "seam ratio"),
-            ("seam_equal_density", "at equal density"),
-            ("sections_same", "bass comes back"),
-            ("sections_other", "another bass"),
-        ),
-        True,
-    ),
-    (
-        "Noise: distance between seeds, their lift, the lowest. Listening: Jaccard, bass transposed (1 is wanted) or late",
-        (
-            ("seed_distance", "seeds"),
-            ("variety", "variety"),
-            ("seed_lift", "lift"),
-            ("seed_lift_lowest", "lowest"),
-            ("transposed_5", "up 5"),
-            ("transposed_12", "up 12"),
-            ("shifted_2", "late 2"),
-        ),
-        False,
-    ),
-    (
-        "Form: bars alike at lags; last beat of bars 4 and 8 over other bars': hits (fill), change from the bar before (turn)",
-        (
-            ("similarity_1", "lag 1"),
-            ("similarity_2", "lag 2"),
-            ("similarity_4", "lag 4"),
-            ("similarity_8", "lag 8"),
-            ("fill_4", "fill 4"),
-            ("fill_8", "fill 8"),
-            ("turn_4", "turn 4"),
-            ("turn_8", "turn 8"),
-        ),
-        False,
-    ),
-    (
-        "Share of bars with toms: last of a phrase, others; with a crash on 1: first of a phrase, of a new bass, others",
-        (
-            ("toms_end", "toms end"),
-            ("toms_inside", "inside"),
-            ("crash_phrase", "crash"),
-            ("crash_section", "section"),
-            ("crash_inside", "inside"),
-        ),
-        False,
-    ),
-    (
-        "Style (EB empty bars, DP eighth and beat mask, GS and GC of struck steps; distances to real drums: 0 is best)",
-        (
-            ("empty_bars", "EB"),
-            ("pattern_eighth", "DP 8th"),
-            ("pattern_beat", "DP beat"),
-            ("groove_similarity", "GS"),
-            ("groove_consistency", "GC"),
-            ("density_error", "density"),
-            ("voice_distance", "JS voice"),
-            ("position_distance", "JS step"),
-            ("frechet", "Frechet"),
-        ),
-        False,
-    ),
-)
-"""Title, (key, heading) of each measure, and whether its interval is shown."""
-SOURCE_TITLES = {
-    "lift": "Lift inside each source",
-    "phi_kick": "Phi kick inside each source",
-    "match": "R@1 of 32 inside each source",
-    "hits_per_bar": "Hits a bar in each source",
-}
-
 
 @dataclass(frozen=True)
 class Report:
     """What an evaluation found.
 
     Attributes:
-        settings: split, phrases, songs, seed, quick, what `previous` was, and the like.
-        figures: measure -> estimate of each drummer; the first drummer is the real drums.
-        by_source: measure (of `SOURCE_TITLES`) -> drummer -> source -> estimate.
+        settings: split, songs, phrases, seed, quick, and the like.
+        metrics: drummer -> key -> estimate; the first drummer is the real drums.
+        by_source: key (of `SOURCE_TITLES`) -> drummer -> source -> estimate.
         shift_curves: shift in sixteenths -> lock of each drummer.
-        notes: lines for the reader, such as what is missing to measure a figure.
+        notes: lines for the reader, such as what is missing to measure a metric.
     """
 
     settings: dict[str, object]
-    figures: dict[str, dict[str, Estimate]]
+    metrics: dict[str, dict[str, Estimate]]
     by_source: dict[str, dict[str, dict[str, Estimate]]] = field(default_factory=dict)
     shift_curves: dict[str, dict[int, float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -170,24 +66,12 @@ class Report:
         Raises:
             DataError: it is none, or of an older kind.
         """
-
-        def estimate(row: dict) -> Estimate:
-            return Estimate(
-                *(math.nan if row[key] is None else float(row[key]) for key in ("value", "low", "high"))
-            )
-
-        def estimates(rows: dict) -> dict:
-            return {name: {key: estimate(value) for key, value in row.items()} for name, row in rows.items()}
-
         try:
             read = json.loads(text)
-            by_source = {measure: estimates(rows) for measure, rows in read["by_source"].items()}
-            curves = {
-                name: {int(shift): math.nan if lock is None else lock for shift, lock in curve.items()}
-                for name, curve in read["shift_curves"].items()
-            }
+            by_source = {measure: _estimates(rows) for measure, rows in read["by_source"].items()}
+            curves = {name: _curve(curve) for name, curve in read["shift_curves"].items()}
             return cls(
-                dict(read["settings"]), estimates(read["figures"]), by_source, curves, list(read["notes"])
+                dict(read["settings"]), _estimates(read["metrics"]), by_source, curves, list(read["notes"])
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(
@@ -198,55 +82,51 @@ class Report:
         """Return the report as blocks of a table, no line over 120 columns."""
         settings = "; ".join(f"{key} {value}" for key, value in self.settings.items())
         lines = textwrap.wrap(settings, LINE_WIDTH, break_on_hyphens=False)
-        for title, measures, with_interval in BLOCKS:
-            known = self._known(measures)
-            rows = {name: [row.get(key) for key, _ in known] for name, row in self.figures.items()}
-            lines += _table(title, [heading for _, heading in known], rows, with_interval)
+        for block in BLOCKS:
+            known = self._known(block)
+            rows = _columns(self.metrics, known)
+            lines += _table(block.title, list(known.values()), rows, block.with_interval)
         for measure, drummers in self.by_source.items():
             sources = list(next(iter(drummers.values()), {}))
             for start in range(0, len(sources), 5):
                 part = sources[start : start + 5]
-                rows = {name: [row.get(source) for source in part] for name, row in drummers.items()}
+                rows = _columns(drummers, part)
                 lines += _table(SOURCE_TITLES.get(measure, measure), part, rows, True)
         shifts = list(next(iter(self.shift_curves.values()), {}))
-        rows = {
-            n: [Estimate(row[s], math.nan, math.nan) for s in shifts] for n, row in self.shift_curves.items()
-        }
+        rows = {name: _bare(curve.values()) for name, curve in self.shift_curves.items()}
         lines += _table("Lock with the bass moved later by sixteenths", [str(s) for s in shifts], rows, False)
         for note in self.notes:
             lines += ["", *textwrap.wrap(note, LINE_WIDTH, break_on_hyphens=False)]
         return "\n".join(lines) + "\n"
 
     def to_markdown(self) -> str:
-        """Return the figures as Markdown tables, a line a figure, a column a drummer; 95 % intervals in
+        """Return the metrics as Markdown tables, a line a metric, a column a drummer; 95 % intervals in
         brackets."""
-        names = list(self.figures)
+        names = list(self.metrics)
         lines = ["; ".join(f"{key} {value}" for key, value in self.settings.items())]
-        for title, measures, with_interval in BLOCKS:
-            rows = [
-                [h, *(_mark(self.figures[n].get(k), with_interval) for n in names)]
-                for k, h in self._known(measures)
-            ]
-            lines += _markdown(title, ["figure", *names], rows)
+        for block in BLOCKS:
+            rows = []
+            for key, heading in self._known(block).items():
+                marks = [_mark(row.get(key), block.with_interval) for row in self.metrics.values()]
+                rows.append([heading, *marks])
+            lines += _markdown(block.title, ["metric", *names], rows)
         for measure, drummers in self.by_source.items():
             sources = list(next(iter(drummers.values()), {}))
-            rows = [
-                [source, *(_mark(drummers[name].get(source), True) for name in drummers)]
-                for source in sources
-            ]
+            rows = []
+            for source in sources:
+                rows.append([source, *(_mark(row.get(source), True) for row in drummers.values())])
             lines += _markdown(SOURCE_TITLES.get(measure, measure), ["source", *drummers], rows)
         for note in self.notes:
             lines += ["", note]
         return "\n".join(lines) + "\n"
 
-    def _known(self, measures: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
-        """Return the measures that were asked of any drummer."""
-        return [
-            (key, heading) for key, heading in measures if any(key in row for row in self.figures.values())
-        ]
+    def _known(self, block: Block) -> dict[str, str]:
+        """Return key and heading of the metrics of a block that any drummer has."""
+        known: set[str] = set().union(*self.metrics.values())
+        return {key: heading for key, heading in block.metrics if key in known}
 
     def plot(self, path: str | os.PathLike) -> None:
-        """Write a picture of the main figures with their intervals, in the format that the ending of `path`
+        """Write a picture of the main metrics with their intervals, in the format that the ending of `path`
         names.
 
         Raises:
@@ -256,18 +136,18 @@ class Report:
         from matplotlib.figure import Figure
 
         shown = [
-            ("c2st", "C2ST AUC (.5: cannot be told from real)"),
+            ("c2st", "C2ST AUC (.5: as real drums)"),
             ("lift", "lift over shuffled pairs"),
             ("match", "R@1 of the true bass among 32"),
             ("identical", "neighbouring bars identical"),
         ]
-        names = list(self.figures)[::-1]
+        names = list(self.metrics)[::-1]
         figure = Figure(figsize=(12, 1.2 + 0.32 * len(names)), layout="constrained")
         FigureCanvasAgg(figure)
         for axes, (key, title) in zip(figure.subplots(1, len(shown), sharey=True), shown, strict=True):
             for height, name in enumerate(names):
-                estimate = self.figures[name].get(key, NOT_MEASURED)
-                if _unknown(estimate):
+                estimate = self.metrics[name].get(key, NOT_MEASURED)
+                if math.isnan(estimate.value):
                     continue
                 colour = "black" if name == REAL else "tab:blue"
                 if not math.isnan(estimate.low):
@@ -275,8 +155,8 @@ class Report:
                         [estimate.low, estimate.high], [height, height], color=colour, linewidth=2, alpha=0.5
                     )
                 axes.plot([estimate.value], [height], "o", color=colour)
-            real = self.figures.get(REAL, {}).get(key, NOT_MEASURED)
-            if not _unknown(real):
+            real = self.metrics.get(REAL, {}).get(key, NOT_MEASURED)
+            if not math.isnan(real.value):
                 axes.axvline(real.value, color="black", linewidth=0.8, linestyle=":")
             axes.set_title(title, fontsize=9)
             axes.set_yticks(range(len(names)), names, parse_math=False)  # a name may hold a $
@@ -287,8 +167,35 @@ class Report:
         write_atomic(path, picture.getvalue())
 
 
-def _unknown(estimate: Estimate | None) -> bool:
-    return estimate is None or math.isnan(estimate.value)
+def _estimates(rows: dict) -> dict[str, dict[str, Estimate]]:
+    """Return the estimates of each drummer as `to_json` wrote them."""
+    found: dict[str, dict[str, Estimate]] = {}
+    for name, row in rows.items():
+        found[name] = {key: _estimate(value) for key, value in row.items()}
+    return found
+
+
+def _estimate(row: dict) -> Estimate:
+    value, low, high = (math.nan if row[key] is None else float(row[key]) for key in ("value", "low", "high"))
+    return Estimate(value, low, high)
+
+
+def _curve(curve: dict) -> dict[int, float]:
+    return {int(shift): math.nan if lock is None else lock for shift, lock in curve.items()}
+
+
+def _columns(
+    drummers: Mapping[str, Mapping[str, Estimate]], keys: Iterable[str]
+) -> dict[str, list[Estimate | None]]:
+    """Return the estimates of each drummer in the order of `keys`."""
+    rows: dict[str, list[Estimate | None]] = {}
+    for name, row in drummers.items():
+        rows[name] = [row.get(key) for key in keys]
+    return rows
+
+
+def _bare(values: Iterable[float]) -> list[Estimate | None]:
+    return [Estimate.bare(value) for value in values]
 
 
 def _number(value: float) -> str:
@@ -299,16 +206,20 @@ def _number(value: float) -> str:
 
 
 def _cell(estimate: Estimate | None, with_interval: bool) -> str:
-    if _unknown(estimate):
-        return "" if estimate is None else "-" + (" " * 13 if with_interval else "")
+    if estimate is None:
+        return ""
+    if math.isnan(estimate.value):
+        return "-" + (" " * 13 if with_interval else "")
     if not with_interval or math.isnan(estimate.low):
         return _number(estimate.value) + (" " * 13 if with_interval else "")
     return f"{_number(estimate.value)} " + f"{_number(estimate.low)}~{_number(estimate.high)}".rjust(12)
 
 
 def _mark(estimate: Estimate | None, with_interval: bool) -> str:
-    if _unknown(estimate):
-        return "" if estimate is None else "-"
+    if estimate is None:
+        return ""
+    if math.isnan(estimate.value):
+        return "-"
     interval = with_interval and not math.isnan(estimate.low)
     return _number(estimate.value) + (
         f" [{_number(estimate.low)}, {_number(estimate.high)}]" if interval else ""
@@ -318,8 +229,11 @@ def _mark(estimate: Estimate | None, with_interval: bool) -> str:
 def _markdown(title: str, headings: list[str], rows: list[list[str]]) -> list[str]:
     if not rows:
         return []
-    shown = [[cell.replace("|", "\\|") for cell in row] for row in (headings, ["---"] * len(headings), *rows)]
-    return ["", f"**{title}**", "", *("| " + " | ".join(row) + " |" for row in shown)]
+    lines = ["", f"**{title}**", ""]
+    for row in (headings, ["---"] * len(headings), *rows):
+        cells = [cell.replace("|", "\\|") for cell in row]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
 
 
 def _cut(line: str) -> str:

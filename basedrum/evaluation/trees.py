@@ -1,7 +1,8 @@
-"""A judge of descriptors: gradient-boosted trees, for the two-sample test of drums alone and of 16 bars.
+"""A classifier of descriptors: gradient-boosted trees, for the two-sample test of drums alone and of 16 bars.
 
-Where the conv net of `twosample` looks at the hits themselves, the trees are told what a phrase or a span is
-like. They are scikit-learn's, which is an extra of its own: without it these figures are not measured.
+Where the convolutional network of `twosample` takes the hits themselves, the trees take a description of a
+phrase or a span. They are scikit-learn's, which is an extra of its own: without it these metrics are not
+measured.
 
 Conventions: descriptors (n, D) float32, NaN where one does not exist.
 Source: Friedman, Greedy function approximation: a gradient boosting machine (2001).
@@ -15,7 +16,10 @@ from importlib.util import find_spec
 
 import numpy as np
 
-HOW_TO_GET = "drums alone by trees, and 16-bar structure, were not measured: they need scikit-learn (pip install scikit-learn)"
+HOW_TO_GET = (
+    "drums alone by trees, and 16-bar structure, were not measured: they need scikit-learn "
+    "(pip install scikit-learn)"
+)
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,8 @@ def trees_available() -> bool:
     return find_spec("sklearn") is not None
 
 
-def trees_judge(config: TreesConfig = TreesConfig()) -> Callable[[np.ndarray, np.ndarray, int], Callable]:
-    """Return a judge for `twosample.cross_fitted`: (real, fake, seed) -> scores of descriptors."""
+def trees_learner(config: TreesConfig = TreesConfig()) -> Callable[[np.ndarray, np.ndarray, int], Callable]:
+    """Return what trains trees on descriptors for `twosample.two_sample`."""
 
     def learn(real: np.ndarray, fake: np.ndarray, seed: int) -> Callable[[np.ndarray], np.ndarray]:
         from sklearn.ensemble import HistGradientBoostingClassifier
@@ -53,12 +57,14 @@ def trees_judge(config: TreesConfig = TreesConfig()) -> Callable[[np.ndarray, np
             random_state=seed,
         )
         truth = np.concatenate([np.ones(len(real)), np.zeros(len(fake))])
+        rows = np.concatenate([real, fake])
+        known = ~np.isnan(rows).all(axis=0)  # scikit-learn refuses a column without any number
         with threadpool_limits(1):  # on a busy machine two threads took 200 times as long as one
-            trees.fit(np.concatenate([real, fake]), truth)
+            trees.fit(rows[:, known], truth)
 
         def scores(descriptors: np.ndarray) -> np.ndarray:
             with threadpool_limits(1):
-                return trees.decision_function(descriptors)
+                return trees.decision_function(descriptors[:, known])
 
         return scores
 

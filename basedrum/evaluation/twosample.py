@@ -1,11 +1,11 @@
-"""Can it be told from real drummers? The classifier two-sample test.
+"""Are the drums as those of real drummers? The classifier two-sample test (C2ST).
 
-A fresh judge, a small network or trees, learns to tell real drums from a drummer's on the songs of one half,
-and scores those of the other; then the halves change places. The figure is the area under the ROC curve
-(AUC): .5 = cannot be told apart, 1 = always.
+A fresh classifier, a small network or trees, is trained on real drums and a drummer's of one half of the
+songs, and scores those of the other half; then the halves change places. The metric is the area under the ROC
+curve (AUC): the chance that a real phrase scores above a generated one, .5 = the classifier cannot know them
+apart.
 
-Conventions: rows (n, ...) of what the judge looks at; the AUC is the chance that a real phrase scores above a
-generated one.
+Conventions: rows (n, ...) of what the classifier takes as input.
 Source: Lopez-Paz and Oquab, Revisiting classifier two-sample tests (arXiv 1610.06545).
 """
 
@@ -29,10 +29,7 @@ SCORED_AT_ONCE = 512
 @dataclass(frozen=True)
 class TwoSampleConfig:
     """How the classifier is trained; the defaults take about 10 seconds of one thread, whatever the number of
-    phrases.
-
-    Longer training and deeper networks told no more (2,836 phrases of 496 songs: 1,000 steps .701, two more
-    layers .700, these defaults .710 for real drums of another song).
+    phrases. Longer training and deeper networks found no more.
     """
 
     width: int = 48
@@ -42,8 +39,8 @@ class TwoSampleConfig:
     weight_decay: float = 0.05
     dropout: float = 0.3
     compares_measures: bool = False
-    """Whether it is also shown how much neighbouring measures differ: a stronger judge, which hears
-    repetition at once."""
+    """Whether it is also shown how much neighbouring measures differ: a stronger
+    classifier, which finds repetition at once."""
 
 
 class Classifier(nn.Module):
@@ -92,13 +89,13 @@ def auc(real: np.ndarray, fake: np.ndarray) -> float:
     )
 
 
-Judge = Callable[[np.ndarray, np.ndarray, int], Callable[[np.ndarray], np.ndarray]]
-"""(real, fake, seed) -> a function that gives rows their scores, high for real; `network_judge`,
-`trees.trees_judge`."""
+Learner = Callable[[np.ndarray, np.ndarray, int], Callable[[np.ndarray], np.ndarray]]
+"""(real, fake, seed) -> a function that gives rows their scores, high for real; `network_learner`,
+`trees.trees_learner`."""
 
 
-def network_judge(config: TwoSampleConfig = TwoSampleConfig()) -> Judge:
-    """Return the judge that trains a `Classifier` on rows (n, R, 64)."""
+def network_learner(config: TwoSampleConfig = TwoSampleConfig()) -> Learner:
+    """Return what trains a `Classifier` on rows (n, R, 64)."""
 
     @one_thread()
     def learn(real: np.ndarray, fake: np.ndarray, seed: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -114,14 +111,14 @@ def two_sample(
     real_songs: np.ndarray,
     fake_songs: np.ndarray,
     *,
-    judge: Judge,
+    learn: Learner,
     seed: int = 0,
 ) -> Estimate:
     """Return the AUC of real rows (n, ...) against fake rows (m, ...), cross-fitted over two halves of the
     songs.
 
-    .5..1 (a little below .5 by chance); .5 is best. The interval resamples the songs that are judged, not the
-    training of the judge. NaN with fewer than four songs. Silence is told at once: 1.
+    .5..1 (a little below .5 by chance); .5 is best. The interval resamples the songs that are scored, not the
+    training of the classifier. NaN with fewer than four songs. Silence: 1.
     """
     names = np.unique(np.concatenate([real_songs, fake_songs]))
     if len(names) < 4:
@@ -133,7 +130,7 @@ def two_sample(
         test = [np.isin(names[s], inside) for s in songs]
         if not all(t.any() and (~t).any() for t in test):
             return NOT_MEASURED
-        scores = judge(real[~test[0]], fake[~test[1]], seed + fold)
+        scores = learn(real[~test[0]], fake[~test[1]], seed + fold)
         left, right = scores(real[test[0]]), scores(fake[test[1]])
         hot = [np.eye(len(names), dtype=np.float32)[s[t]] for s, t in zip(songs, test, strict=True)]
         for start in range(0, len(left), SCORED_AT_ONCE):
@@ -151,11 +148,11 @@ def real_floor(
     rows: np.ndarray,
     songs: np.ndarray,
     *,
-    judge: Judge,
+    learn: Learner,
     labellings: int = 3,
     seed: int = 0,
 ) -> Estimate:
-    """Return the AUC of real drums against real drums, songs called fake by tossing a coin: what .5 looks
+    """Return the AUC of real drums against real drums, songs called fake at random: what .5 looks
     like here.
 
     The mean of several labellings, and the mean of their intervals. Exactly one half of the songs must not be
@@ -167,7 +164,7 @@ def real_floor(
         coin = np.random.default_rng([seed, number]).random(len(names)) < 0.5
         fake = np.isin(songs, names[coin])
         estimates.append(
-            two_sample(rows[~fake], rows[fake], songs[~fake], songs[fake], judge=judge, seed=seed + number)
+            two_sample(rows[~fake], rows[fake], songs[~fake], songs[fake], learn=learn, seed=seed + number)
         )
     known = [(e.value, e.low, e.high) for e in estimates if not np.isnan(e.value)]
     return Estimate(*np.mean(known, axis=0).tolist()) if known else NOT_MEASURED

@@ -1,7 +1,7 @@
 """The simple drummers an honest evaluation must beat; none of them learns more than counts.
 
 Each has a `name` and `play(bass, qpm, measure_steps, previous, seed) -> hits`, the protocol of every drummer
-in the evaluation. Answers end with the measure: nothing is played past the end of a short one.
+in the evaluation. Phrases end with the measure: nothing is played past the end of a short one.
 
 Conventions: bass (n, 2, 64, 72) bool, onset and sustain; measure_steps (n, 4) int; hits (n, 64, 12) bool.
 """
@@ -21,10 +21,12 @@ CELLS_AT_ONCE = 16_000_000
 """Distances held in memory at a time by the retrieval: 64 MB."""
 
 
-class PhraseDrummer(Protocol):
-    """Anything that answers phrases of bass with phrases of drums."""
+class Baseline(Protocol):
+    """Anything that plays phrases of drums to phrases of bass."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called in a report."""
 
     def play(
         self,
@@ -40,7 +42,7 @@ class PhraseDrummer(Protocol):
 
 def bass_onsets(bass: np.ndarray) -> np.ndarray:
     """Return (n, 64) bool: whether any bass note starts at the step, from rolls (n, 2, 64, 72)."""
-    return bass[:, 0].any(axis=-1)
+    return np.asarray(bass[:, 0].any(axis=-1))
 
 
 def _on_steps(steps: range | list[int]) -> np.ndarray:
@@ -143,7 +145,7 @@ class NearestBass:
 
 @dataclass(frozen=True)
 class ShuffledDrums:
-    """Real drums of some other song: perfect drums, deaf.
+    """Real drums of some other song: perfect drums that ignore the bass.
 
     Attributes:
         hits: (N, 64, 12) bool, real drums of songs that are not evaluated.

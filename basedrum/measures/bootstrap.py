@@ -1,4 +1,4 @@
-"""How sure a figure is: means with an interval from resampling whole songs.
+"""How sure a metric is: means with an interval from resampling whole songs.
 
 Phrases of one song resemble each other, so resampling phrases would claim too much; songs are drawn instead.
 
@@ -20,11 +20,16 @@ INTERVAL = (2.5, 97.5)
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95 % interval; all three NaN where it cannot be measured."""
+    """A metric with its 95 % interval; all three NaN where it cannot be measured."""
 
     value: float
     low: float
     high: float
+
+    @classmethod
+    def bare(cls, value: float) -> Estimate:
+        """Return a metric that has no interval."""
+        return cls(value, float("nan"), float("nan"))
 
     def __format__(self, spec: str) -> str:
         return format(self.value, spec)

@@ -1,5 +1,5 @@
-"""What a drum teacher would note about four bars, as numbers: for judges that compare descriptions instead of
-hits.
+"""What a drum teacher would note about four bars, as numbers: for classifiers that compare descriptions
+instead of hits.
 
 Conventions: hits (n, 64, 12) bool over sixteenth steps and the voices of `music.kit`; a descriptor that does
 not exist is NaN.

@@ -1,5 +1,5 @@
-"""Does the drummer listen? Measures of drums against the bass they answer, and of how much the noise and the
-bass move them.
+"""Does the drummer follow the bass? Measures of drums against the bass they are played to, and of how much
+the noise and the bass change them.
 
 Each measure is a pure function; those of one number a phrase return (n,), to be averaged by
 `bootstrap.song_mean`.
@@ -78,8 +78,8 @@ def lift(
     """Return lift = mean F1(K_i, B_i) - mean F1(K_i, B_pi(i)), pi a permutation across songs; interval by
     song.
 
-    -1..1. 0 for any drummer deaf to the bass and on silence; the nearer to real drummers (.12 to .14) the
-    better, more is copying. NaN where one song holds more than half of the phrases.
+    -1..1. 0 for any drummer that ignores the bass and on silence; the nearer to real drummers (.12 to .14)
+    the better, more is copying. NaN where one song holds more than half of the phrases.
     """
     try:
         values = lift_values(hits, bass, songs, draws=draws, seed=seed)
@@ -144,8 +144,8 @@ def phi_kick(
     """Return the correlation of kick and bass onset over all cells, after removing the mean of each of the 16
     positions.
 
-    -1..1. 0 for any drummer deaf to the bass, 1 for a copy, .28 for real drummers: nearer to them is better.
-    On silence, and
+    -1..1. 0 for any drummer that ignores the bass, 1 for a copy, .28 for real drummers: nearer to them is
+    better. On silence, and
     where every kick falls on a fixed position, the correlation does not exist: 0.
     """
     exists = np.ones(bass.shape, bool) if measure_steps is None else active(measure_steps)
@@ -166,7 +166,7 @@ def phi_kick(
 def jaccard(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return (...) the Jaccard index of two sets of hits (..., 64, 12): hits in both / hits in either.
 
-    0..1. 1 = the same drums, also where both are silent. The listening tests: 1 is wanted when the bass is
+    0..1. 1 = the same drums, also where both are silent. For a moved bass: 1 is wanted when the bass is
     transposed and the noise kept, a low value when the rhythm of the bass is shifted.
     """
     both = np.logical_and(left, right).sum(axis=(-2, -1))
@@ -174,19 +174,19 @@ def jaccard(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.where(either > 0, both / np.maximum(either, 1), 1.0)
 
 
-def seed_distance(answers: np.ndarray) -> np.ndarray:
-    """Return (n,) the mean Jaccard distance over all pairs of R answers (R, n, 64, 12) to one bass.
+def seed_distance(samples: np.ndarray) -> np.ndarray:
+    """Return (n,) the mean Jaccard distance over all pairs of R samples (R, n, 64, 12) to one bass.
 
     0..1. 0 = the noise is ignored (also on silence); real drums of different songs lie .83 apart, of one song
     .42.
 
     Raises:
-        ValueError: fewer than two answers.
+        ValueError: fewer than two samples.
     """
-    if len(answers) < 2:
-        raise ValueError(f"seed distance needs at least two answers to one bass, not {len(answers)}")
-    pairs = [(i, j) for i in range(len(answers)) for j in range(i)]
-    return np.mean([1 - jaccard(answers[i], answers[j]) for i, j in pairs], axis=0)
+    if len(samples) < 2:
+        raise ValueError(f"seed distance needs at least two samples to one bass, not {len(samples)}")
+    pairs = zip(*np.tril_indices(len(samples), -1), strict=True)
+    return np.mean([1 - jaccard(samples[i], samples[j]) for i, j in pairs], axis=0)
 
 
 def other_song_distance(hits: np.ndarray, songs: np.ndarray, *, draws: int = 4, seed: int = 0) -> np.ndarray:
@@ -202,10 +202,10 @@ def other_song_distance(hits: np.ndarray, songs: np.ndarray, *, draws: int = 4, 
     )
 
 
-def variety(answers: np.ndarray, real: np.ndarray, songs: np.ndarray, *, seed: int = 0) -> float:
+def variety(samples: np.ndarray, real: np.ndarray, songs: np.ndarray, *, seed: int = 0) -> float:
     """Return mean seed distance / mean distance between the real drums (n, 64, 12) of different songs.
 
-    0 upwards. 0 = the noise is ignored (also on silence), 1 = two answers to one bass differ as much as two
+    0 upwards. 0 = the noise is ignored (also on silence), 1 = two samples for one bass differ as much as two
     songs do; real drums of one song lie at about .5. NaN where the real drums do not differ or one song holds
     more than half of them.
     """
@@ -213,7 +213,7 @@ def variety(answers: np.ndarray, real: np.ndarray, songs: np.ndarray, *, seed: i
         scale = float(other_song_distance(real, songs, seed=seed).mean())
     except ValueError:
         return float("nan")
-    return float(seed_distance(answers).mean()) / scale if scale > 0 else float("nan")
+    return float(seed_distance(samples).mean()) / scale if scale > 0 else float("nan")
 
 
 def recall_at_one(
@@ -241,7 +241,7 @@ def recall_at_one(
     for _ in range(draws):
         picks = (rng.random((len(songs), num_choices - 1)) * others[:, None]).astype(np.int64)
         picks = order[np.where(picks >= starts[:, None], picks + sizes[which][:, None], picks)]
-        rivals = np.take_along_axis(scores, picks, axis=1)
-        beaten = (rivals > true[:, None]).any(axis=1)
-        won += ~beaten / (1 + (rivals == true[:, None]).sum(axis=1))
+        others_scores = np.take_along_axis(scores, picks, axis=1)
+        beaten = (others_scores > true[:, None]).any(axis=1)
+        won += ~beaten / (1 + (others_scores == true[:, None]).sum(axis=1))
     return won / draws

@@ -4,7 +4,7 @@ that come back.
 Conventions: hits (n, 64, 12) bool, a phrase of 4 bars of 16 steps over the voices of `music.kit`; spans (s,
 256, 12) bool, 16 bars of adjoining phrases; `place` (n,) int counts the adjoining phrases of one song from 0,
 which stand one behind the other; songs (n,) int. The last beat of a bar is that of its active steps.
-Source: self-similarity matrices: Foote 1999; the figures are this project's own.
+Source: self-similarity matrices: Foote 1999; the measures are this project's own.
 """
 
 from __future__ import annotations
@@ -148,12 +148,13 @@ def bass_pairs(bass: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndar
     bass: (n, 2, 64, 72) bool. Pairs of which neither has a note are left out.
     """
     starts = np.flatnonzero(np.asarray(place) == 0)
-    pairs = []
+    parts = [np.zeros((0, 2), np.int64)]
     for first, end in zip(starts, [*starts[1:], len(place)], strict=True):
         early, late = np.triu_indices(end - first, 2)
-        pairs.append(np.stack([early, late], axis=1) + first)
-    pairs = np.concatenate(pairs) if pairs else np.zeros((0, 2), np.int64)
-    pairs = pairs[bass[:, 0].any(axis=(1, 2))[pairs].any(axis=1)]
+        parts.append(np.stack([early, late], axis=1) + first)
+    pairs = np.concatenate(parts)
+    sounds = np.asarray(bass[:, 0].any(axis=(1, 2)))
+    pairs = pairs[sounds[pairs].any(axis=1)]
     alike = [
         jaccard(bass[part[:, 0], 0], bass[part[:, 1], 0])
         for part in np.array_split(pairs, len(pairs) // 1024 + 1)
@@ -161,23 +162,25 @@ def bass_pairs(bass: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndar
     return pairs, np.concatenate(alike)
 
 
-def section_figures(
+def section_metrics(
     hits: np.ndarray, pairs: np.ndarray, alike: np.ndarray, songs: np.ndarray, seed: int = 0
 ) -> dict[str, Estimate]:
     """Return how alike (Jaccard index, 0..1) the drums of one song's phrases are where its bass comes back
     and where not.
 
     `sections_same`: the bass is nearly the same at a distance; `sections_other`: it is another. Only songs
-    that have both kinds of pairs count, each song the same. Nearer to real drums is better; a drummer deaf to
-    the bass has one figure twice.
+    that have both kinds of pairs count, each song the same. Nearer to real drums is better; a drummer that
+    ignores the bass has one value twice.
     """
     same, other = alike >= SAME_BASS, alike <= OTHER_BASS
     where = songs[pairs[:, 0]]
     both = np.intersect1d(where[same], where[other])
     drums = jaccard(hits[pairs[:, 0]], hits[pairs[:, 1]])
-    means = {key: np.array([drums[kind & (where == song)].mean() for song in both]) for key, kind in
-             (("sections_same", same), ("sections_other", other))}  # fmt: skip
-    return {key: song_mean(values, both, seed) for key, values in means.items()}
+    found = {}
+    for key, kind in (("sections_same", same), ("sections_other", other)):
+        means = [drums[kind & (where == song)].mean() for song in both]
+        found[key] = song_mean(np.asarray(means), both, seed)
+    return found
 
 
 def new_sections(bass: np.ndarray, place: np.ndarray) -> np.ndarray:
@@ -189,7 +192,7 @@ def new_sections(bass: np.ndarray, place: np.ndarray) -> np.ndarray:
     return starts
 
 
-def form_figures(
+def form_metrics(
     hits: np.ndarray,
     songs: np.ndarray,
     number: np.ndarray,
@@ -218,7 +221,7 @@ def form_figures(
     turn, changes = change[:, -1], change[:, :-1].mean(axis=1)
     even = np.asarray(number) % 2 == 1
     bars = bars_of(hits)
-    toms = bars[..., list(TOMS)].any(axis=(2, 3))
+    toms = np.asarray(bars[..., list(TOMS)].any(axis=(2, 3)))
     crash = bars[:, :, 0, kit.CRASH]
     starts = np.asarray(starts_section)
     return {

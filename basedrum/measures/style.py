@@ -91,8 +91,8 @@ def groove_similarity(hits: np.ndarray) -> np.ndarray:
     0..1, real .91 to .93, nearer to it is better; 1 on silence and for one bar repeated.
     """
     bars = bars_of(hits)
-    pairs = [(i, j) for i in range(bars.shape[1]) for j in range(i)]
-    return np.mean([1 - _bar_difference(bars[:, i], bars[:, j]) for i, j in pairs], axis=0)
+    one, other = np.tril_indices(bars.shape[1], -1)
+    return 1 - _bar_difference(bars[:, one], bars[:, other]).mean(axis=1)
 
 
 def groove_consistency(hits: np.ndarray) -> np.ndarray:
@@ -108,7 +108,7 @@ def identical_neighbours(hits: np.ndarray) -> np.ndarray:
     0..1, real .30 to .34, nearer to it is better; NaN on silence, which repeats nothing.
     """
     bars = bars_of(hits)
-    sounding = bars.any(axis=(2, 3))
+    sounding = np.asarray(bars.any(axis=(2, 3)))
     counted = sounding[:, 1:] | sounding[:, :-1]
     same = (bars[:, 1:] == bars[:, :-1]).all(axis=(2, 3)) & counted
     return np.where(counted.any(axis=1), same.sum(axis=1) / np.maximum(counted.sum(axis=1), 1), np.nan)
@@ -193,7 +193,7 @@ def phrase_keys(hits: np.ndarray, num_measures: int = MEASURES_PER_PHRASE) -> np
         for word in range(words.shape[2]):
             salt = _mixed(np.full(1, 1 + measure * words.shape[2] + word, np.uint64) * _MIX[0])
             keys += _mixed(words[:, measure : measure + count, word] ^ salt)
-    sounding = bars.any(axis=(2, 3))
+    sounding = np.asarray(bars.any(axis=(2, 3)))
     audible = np.any([sounding[:, m : m + count] for m in range(num_measures)], axis=0)
     return np.where(audible, keys, np.uint64(0))
 
@@ -246,7 +246,7 @@ def rhythm_descriptors(hits: np.ndarray) -> np.ndarray:
     on silence."""
     columns = []
     for band in BANDS:
-        onsets = hits[..., list(band)].any(axis=-1)
+        onsets = np.asarray(hits[..., list(band)].any(axis=-1))
         columns += [onsets.sum(axis=1) / MEASURES_PER_PHRASE, syncopation(onsets), evenness(onsets)]
     return np.stack(columns, axis=1)
 
@@ -254,8 +254,9 @@ def rhythm_descriptors(hits: np.ndarray) -> np.ndarray:
 def frechet(hits: np.ndarray, real: np.ndarray) -> float:
     """Return the Frechet distance of the rhythm descriptors, each scaled by its spread in the real drums.
 
-    |mu - mu'|^2 + Tr(C + C' - 2 (C C')^1/2). 0 upwards, 0 is best. Quote it beside the distance between two halves of real
-    songs. Silence is as far as its descriptors (all 0) lie from real ones. NaN with fewer than two phrases.
+    |mu - mu'|^2 + Tr(C + C' - 2 (C C')^1/2). 0 upwards, 0 is best. Quote it beside the distance between two
+    halves of real songs. Silence is as far as its descriptors (all 0) lie from real ones. NaN with fewer than
+    two phrases.
     """
     if min(len(hits), len(real)) < 2:
         return float("nan")

@@ -1,5 +1,5 @@
-"""The judges on made-up music whose answer is known: AUC by hand, tests near .5 and near 1, matching above
-chance."""
+"""The classifiers on made-up music whose answer is known: AUC by hand, tests near .5 and near 1, matching
+above chance."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,11 @@ import torch
 
 from basedrum.evaluation.features import NUM_BASS_ROWS, bass_rows, drum_rows
 from basedrum.evaluation.matching import MatchingConfig, matching_loss, train_matching
-from basedrum.evaluation.playing import transposed
-from basedrum.evaluation.twosample import TwoSampleConfig, auc, network_judge, real_floor, two_sample
+from basedrum.evaluation.twosample import TwoSampleConfig, auc, network_learner, real_floor, two_sample
 from basedrum.measures.baselines import PositionMarginals, bass_onsets
 from basedrum.measures.metrics import recall_at_one
 from basedrum.music import kit
+from basedrum.music.rolls import BassRoll
 
 FAST = TwoSampleConfig(width=16, steps=80)
 
@@ -51,10 +51,10 @@ def test_two_sample_tells_marginals_and_not_real_drums():
     marginals = PositionMarginals.fit(hits)
     fakes = [marginals.play(bass, None, np.full((len(bass), 4), 16), None, seed) for seed in (0, 1)]
     fake_rows = np.concatenate([both(bass, fake) for fake in fakes])
-    told = two_sample(both(bass, hits), fake_rows, songs, np.tile(songs, 2), judge=network_judge(FAST))
+    told = two_sample(both(bass, hits), fake_rows, songs, np.tile(songs, 2), learn=network_learner(FAST))
     assert told.value > 0.9
     assert told.low <= told.value <= told.high
-    floor = real_floor(both(bass, hits), songs, judge=network_judge(FAST))
+    floor = real_floor(both(bass, hits), songs, learn=network_learner(FAST))
     assert abs(floor.value - 0.5) < 0.13  # sixty songs tell no better
 
 
@@ -62,8 +62,8 @@ def test_two_sample_hears_the_bass_only_where_it_is_shown():
     bass, hits, songs = band(90)
     other = hits[(np.arange(len(hits)) + 4) % len(hits)]  # the next song's drums: good drums, wrong bass
     config = TwoSampleConfig(width=16, steps=200)
-    with_bass = two_sample(both(bass, hits), both(bass, other), songs, songs, judge=network_judge(config))
-    alone = two_sample(drum_rows(hits), drum_rows(other), songs, songs, judge=network_judge(FAST))
+    with_bass = two_sample(both(bass, hits), both(bass, other), songs, songs, learn=network_learner(config))
+    alone = two_sample(drum_rows(hits), drum_rows(other), songs, songs, learn=network_learner(FAST))
     assert with_bass.value > 0.75
     assert alone.value < 0.6
 
@@ -74,14 +74,14 @@ def test_two_sample_is_seeded_and_leaves_the_callers_randomness_alone():
     torch.manual_seed(3)
     before = torch.get_rng_state()
     threads = torch.get_num_threads()
-    first = two_sample(rows, rows[::-1].copy(), songs, songs, seed=1, judge=network_judge(config))
+    first = two_sample(rows, rows[::-1].copy(), songs, songs, seed=1, learn=network_learner(config))
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.get_num_threads() == threads
-    assert first == two_sample(rows, rows[::-1].copy(), songs, songs, seed=1, judge=network_judge(config))
+    assert first == two_sample(rows, rows[::-1].copy(), songs, songs, seed=1, learn=network_learner(config))
     assert np.isnan(
-        two_sample(rows[:8], rows[:8], songs[:8], songs[:8], judge=network_judge(config)).value
+        two_sample(rows[:8], rows[:8], songs[:8], songs[:8], learn=network_learner(config)).value
     )  # two songs only
-    assert np.isnan(real_floor(rows[:8], songs[:8], judge=network_judge(config)).value)
+    assert np.isnan(real_floor(rows[:8], songs[:8], learn=network_learner(config)).value)
 
 
 def test_matching_finds_the_bass_of_new_songs_and_without_the_kick_it_cannot():
@@ -113,12 +113,14 @@ def test_matching_loss_leaves_out_other_phrases_of_the_same_song():
     assert matching_loss(100 * torch.eye(3), torch.tensor([0, 1, 2])).item() == pytest.approx(0, abs=1e-6)
 
 
-def test_the_judges_do_not_hear_the_key_but_hear_the_rhythm():
+def test_the_features_know_the_rhythm_and_not_the_key():
     bass, _, _ = band(5)
     qpm = np.full(len(bass), 97.0)
     rows = bass_rows(bass, qpm)
     assert rows.shape == (20, NUM_BASS_ROWS, 64)
-    assert np.array_equal(rows, bass_rows(transposed(bass, 5), qpm))
+    assert np.array_equal(
+        rows, bass_rows(np.stack([BassRoll.from_array(roll).transposed(5).to_array() for roll in bass]), qpm)
+    )
     assert not np.array_equal(rows, bass_rows(np.roll(bass, 2, axis=2), qpm))
     assert np.array_equal(rows[:, 0] > 0, bass_onsets(bass))
     silent = bass_rows(np.zeros_like(bass), qpm)

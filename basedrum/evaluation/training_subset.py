@@ -1,5 +1,5 @@
-"""What an evaluation learns from the training split: phrases for the rivals and the judges, hashes to find
-copies."""
+"""What an evaluation takes from the training split: phrases to fit the baselines and to train the matching
+networks on, and hashes of the drums to find copies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ READ_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
-class Lessons:
+class TrainingSubset:
     """What the training split gives: bass rows (n, R, 64), onsets (n, 64), hits (n, 64, 12), songs (n,) of
     some phrases, and the hashes of the drums of all of them, 4 bars and 2 bars at a time."""
 
@@ -29,9 +29,9 @@ class Lessons:
     keys_2: np.ndarray
 
 
-def read_lessons(
+def read_training_subset(
     dataset: PhraseDataset, limit: int, seed: int = 0, *, per_song: int = 6, all_keys: bool = True
-) -> Lessons:
+) -> TrainingSubset:
     """Read up to `limit` training phrases, at most `per_song` of one song; with `all_keys` hash all training
     drums.
 
@@ -63,7 +63,7 @@ def read_lessons(
     chunks = [hits] + [
         dataset.kit(searched[i : i + READ_AT_ONCE]) for i in range(0, len(searched), READ_AT_ONCE)
     ]
-    return Lessons(
+    return TrainingSubset(
         bass_rows=np.concatenate(parts["rows"]),
         onsets=np.concatenate(parts["onsets"]),
         hits=hits,

@@ -1,12 +1,12 @@
-"""How well the feel is learned: `python -m basedrum.evaluation.feel GROOVE.zip` prints figures of unheard
-takes.
+"""How well the feel is learned, on takes of human drummers that training has not seen.
 
 Two questions. How near is its best guess to what the drummer did (mean absolute error of velocity and of
-timing), beside two
-simpler guesses: the mean of the training takes for the voice and its step in the measure, and one mean for
-    all. And does a
-drawn feel stray as drummers do: standard deviations per voice, over all hits, and within takes, around each
-take's own mean; and how far a hit's distance from the best guess is shared by the hits near it.
+timing), beside two simpler guesses: the mean of the training takes for the voice and its step in the measure,
+and one mean for all. And does a drawn feel vary as drummers do: standard deviations per voice, over all hits,
+and within takes, around each take's own mean; and how far a hit's distance from the best guess is shared by
+the hits near it.
+
+Data: the Groove MIDI Dataset, its zip of MIDI files.
 
 Conventions: velocities as recorded, 1..127; timing around the pulse of the moment, in steps and ms
 (`corpus.groove`). Drawn offsets are taken around their pulse, and at the same hits, as the drummers' are.
@@ -14,20 +14,22 @@ Conventions: velocities as recorded, 1..127; timing around the pulse of the mome
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from basedrum.corpus.groove import Take, around_pulse, read_groove
 from basedrum.drummer.feel import draw_feel, expect
+from basedrum.lab import Request
 from basedrum.models.feel import FeelNet
 from basedrum.music.grid import STEPS_PER_MEASURE
 from basedrum.music.kit import NUM_VOICES, VOICES
 from basedrum.weights import load_feel
 
-DRAWS = 8
+NAME = "feel"
+SUMMARY = "how near the feel comes to human drummers (data: the Groove MIDI Dataset's zip)"
+DRAWS, QUICK_TAKES = 8, 6
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,16 @@ class Spread:
     drawn_within: float
 
 
-def guess_errors(network: FeelNet, learned: Sequence[Take], unheard: Sequence[Take]) -> dict[str, Errors]:
-    """Return the errors on `unheard` takes of each way of guessing; the simple ones are measured on
+def guess_errors(network: FeelNet, learned: Sequence[Take], unseen: Sequence[Take]) -> dict[str, Errors]:
+    """Return the errors on `unseen` takes of each way of guessing; the simple ones are measured on
     `learned`."""
     cells, constant = _means(learned)
     errors: dict[str, list] = {}
-    for take in unheard:
+    for take in unseen:
         place = np.arange(len(take.hits)) % STEPS_PER_MEASURE
         guesses = {
-            "network, style told": _typical(network, take, take.style),
-            "network, untold": _typical(network, take, None),
+            "network, given the style": _typical(network, take, take.style),
+            "network, no style": _typical(network, take, None),
             "mean of voice and step": cells[:, place],
             "one mean": np.broadcast_to(constant[:, None, None], (2, *take.hits.shape)),
         }
@@ -78,20 +80,20 @@ def guess_errors(network: FeelNet, learned: Sequence[Take], unheard: Sequence[Ta
 
 
 def spreads(
-    network: FeelNet, learned: Sequence[Take], unheard: Sequence[Take], seed: int = 0
+    network: FeelNet, learned: Sequence[Take], unseen: Sequence[Take], seed: int = 0
 ) -> tuple[list[Spread], list[Spread]]:
     """Return the spreads of velocity and of timing (steps) of every voice that is hit, over `DRAWS` draws a
     take."""
-    played = [[(take.hits, take.velocities) for take in takes] for takes in (unheard, learned)]
-    timed = [[(~np.isnan(take.offsets), take.offsets) for take in takes] for takes in (unheard, learned)]
+    played = [[(take.hits, take.velocities) for take in takes] for takes in (unseen, learned)]
+    timed = [[(~np.isnan(take.offsets), take.offsets) for take in takes] for takes in (unseen, learned)]
     drawn: tuple[list, list] = ([], [])
-    for number, take in enumerate(unheard):
+    for number, take in enumerate(unseen):
         for draw in range(DRAWS):
-            own = (number * DRAWS + draw) + seed * len(unheard) * DRAWS
+            own = (number * DRAWS + draw) + seed * len(unseen) * DRAWS
             velocities, offsets = draw_feel(take.hits, take.grid, own, style=take.style, network=network)
             drawn[0].append((take.hits, np.round(velocities)))
             drawn[1].append((~np.isnan(take.offsets), around_pulse(np.where(take.hits, offsets, np.nan))))
-    return _spreads(*played, drawn[0]), _spreads(*timed, drawn[1])
+    return _spreads(played[0], played[1], drawn[0]), _spreads(timed[0], timed[1], drawn[1])
 
 
 def lasting(
@@ -102,7 +104,7 @@ def lasting(
 
     1 would be a drummer who never changes his mind, 0 for all three pairs white noise.
     """
-    far = [([], []), ([], [])]  # of velocity and timing: drummers', drawn
+    far: list[tuple[list, list]] = [([], []), ([], [])]  # of velocity and timing: drummers', drawn
     for number, take in enumerate(takes):
         typical = _typical(network, take, take.style)
         velocities, offsets = draw_feel(
@@ -113,7 +115,8 @@ def lasting(
             for place, values in zip(far[kind], both, strict=True):
                 place.append(np.where(counted, values - typical[kind], np.nan))
     columns = [_shared(distances) for kind in far for distances in kind]
-    return {name: tuple(column[name] for column in columns) for name in columns[0]}
+    human, drawn, human_late, drawn_late = columns
+    return {name: (human[name], drawn[name], human_late[name], drawn_late[name]) for name in human}
 
 
 def _shared(takes: list[np.ndarray]) -> dict[str, float]:
@@ -148,8 +151,17 @@ def _spreads(human: list, learned: list, drawn: list) -> list[Spread]:
             _values(cells, voice) for cells in (human, learned, drawn)
         )
         if len(own) > 1 and len(theirs) > 1:
-            within = _within(own, own_take), _within(ours, our_take)
-            found.append(Spread(name, len(own), *(float(v.std()) for v in (own, theirs, ours)), *within))
+            found.append(
+                Spread(
+                    voice=name,
+                    num_hits=len(own),
+                    human=float(own.std()),
+                    learned=float(theirs.std()),
+                    drawn=float(ours.std()),
+                    human_within=_within(own, own_take),
+                    drawn_within=_within(ours, our_take),
+                )
+            )
     return found
 
 
@@ -200,56 +212,49 @@ def _ms_per_step(take: Take) -> float:
 def report(
     errors: dict[str, Errors],
     by_kind: tuple[list[Spread], list[Spread]],
-    shared: dict[str, tuple[float, ...]],
+    shared: Mapping[str, tuple[float, ...]],
 ) -> str:
-    """Return the figures as text."""
+    """Return the table as text."""
     lines = [f"{'mean absolute error':26}velocity   timing, steps   timing, ms"]
     lines += [f"{way:26}{e.velocity:8.2f}{e.steps:16.4f}{e.ms:13.2f}" for way, e in errors.items()]
     for what, voices, digits in (("velocity", by_kind[0], 1), ("timing, steps", by_kind[1], 4)):
         lines += [
             "",
-            f"{'sd of ' + what:20}   hits   human   drawn  ratio  training takes   within takes: human   drawn  ratio",
+            f"{'sd of ' + what:20}   hits   human   drawn  ratio  training takes"
+            "   within takes: human   drawn  ratio",
         ]
         for s in voices:
             over, within = _beside(s.human, s.drawn, digits), _beside(s.human_within, s.drawn_within, digits)
-            lines.append(
-                f"{s.voice:20}{s.num_hits:7}{over}{_beside(s.human, s.learned, digits)[8:]:>17}{'':15}{within}"
-            )
+            learned = _beside(s.human, s.learned, digits)[8:]
+            lines.append(f"{s.voice:20}{s.num_hits:7}{over}{learned:>17}{'':15}{within}")
     lines += ["", f"{'correlation with':26}velocity: human   drawn   timing: human   drawn"]
     lines += [f"{name:26}{a:15.2f}{b:8.2f}{c:16.2f}{d:8.2f}" for name, (a, b, c, d) in shared.items()]
     return "\n".join(lines)
 
 
 def _beside(human: float, other: float, digits: int) -> str:
-    """Two figures and their ratio."""
+    """Return two numbers and their ratio."""
     return f"{human:8.{digits}f}{other:8.{digits}f}{other / max(human, 1e-9):7.2f}"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure the feel on a split of a Groove MIDI Dataset zip and print the figures."""
-    parser = argparse.ArgumentParser(
-        prog="python -m basedrum.evaluation.feel", description="Measure the feel on human drummers."
-    )
-    parser.add_argument(
-        "archive", metavar="GROOVE.zip", help="the Groove MIDI Dataset, the zip of MIDI files"
-    )
-    parser.add_argument("--feel", metavar="FILE", help="weights to measure (default: those that ship)")
-    parser.add_argument(
-        "--split", choices=("test", "validation"), default="test", help="which takes (default: test)"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws (default: 0)")
-    options = parser.parse_args(arguments)
-    network = load_feel(options.feel)
-    takes = list(read_groove(options.archive, ("train", options.split)))
-    unheard = [take for take in takes if take.split == options.split]
+def run(request: Request) -> str:
+    """Return the table for the feel that ships."""
+    split = "validation" if request.quick else "test"
+    takes = list(read_groove(request.needed_data, ("train", split)))
+    unseen = [take for take in takes if take.split == split]
     learned = [take for take in takes if take.split == "train"]
-    errors = guess_errors(network, learned, unheard)
-    print(
-        report(
-            errors, spreads(network, learned, unheard, options.seed), lasting(network, unheard, options.seed)
-        )
+    if request.quick:
+        unseen, learned = unseen[:QUICK_TAKES], learned[:QUICK_TAKES]
+    network = load_feel(None)
+    errors = guess_errors(network, learned, unseen)
+    by_kind = spreads(network, learned, unseen, request.seed)
+    shared = lasting(network, unseen, request.seed)
+    request.write(
+        {
+            "errors": {way: asdict(each) for way, each in errors.items()},
+            "velocity": [asdict(each) for each in by_kind[0]],
+            "timing": [asdict(each) for each in by_kind[1]],
+            "lasting": shared,
+        }
     )
-
-
-if __name__ == "__main__":
-    main()
+    return report(errors, by_kind, shared) + "\n"

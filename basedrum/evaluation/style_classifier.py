@@ -1,6 +1,6 @@
-"""A judge of styles: a small network that hears drums alone and names their style, trained on real drums.
+"""A classifier of styles: a small network that names the style of drums alone, trained on real drums.
 
-It hears a phrase as the mean bar of its four (how often each voice plays each step) and the hits a bar of
+It takes the mean bar of the four of a phrase (how often each voice plays each step) and the hits a bar of
 each voice.
 
 Conventions: hits (n, 64, 12) bool; styles by name.
@@ -19,13 +19,13 @@ from basedrum.corpus.phrases import PhraseDataset
 from basedrum.music import kit
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
 
-LEAST_SONGS = 15  # of a style, in the training split, for it to be judged
+LEAST_SONGS = 15  # of a style, in the training split, for it to be known
 STEPS, BATCH, WIDTH, LEARNING_RATE, WEIGHT_DECAY = 1500, 128, 64, 2e-3, 3e-2
 
 
 @dataclass(frozen=True)
-class StyleJudge:
-    """A trained judge and the styles it tells apart."""
+class StyleClassifier:
+    """A trained classifier and the styles it knows."""
 
     styles: tuple[str, ...]
     network: nn.Module
@@ -35,8 +35,8 @@ class StyleJudge:
         with torch.no_grad():
             return torch.log_softmax(self.network(_rows(hits)), dim=1).numpy()
 
-    def hears(self, hits: np.ndarray, among: Sequence[str] | None = None) -> np.ndarray:
-        """Return (n,) int: which of the styles `among` (all if None) it hears, by place in that list."""
+    def classify(self, hits: np.ndarray, among: Sequence[str] | None = None) -> np.ndarray:
+        """Return (n,) int: the likeliest of the styles `among` (all if None), by place in that list."""
         columns = [self.styles.index(style) for style in among or self.styles]
         return self.scores(hits)[:, columns].argmax(axis=1)
 
@@ -52,7 +52,7 @@ class StyleJudge:
             if not len(rows):
                 out[style] = float("nan")
                 continue
-            right = self.hears(dataset.kit(rows), among) == place
+            right = self.classify(dataset.kit(rows), among) == place
             songs = dataset.index["song"][rows]
             out[style] = float(np.mean([right[songs == song].mean() for song in np.unique(songs)]))
         return out
@@ -67,11 +67,11 @@ def known_styles(dataset: PhraseDataset, least_songs: int = LEAST_SONGS) -> list
     return [style for style in dataset.styles if num_songs(style) >= least_songs]
 
 
-def train_style_judge(
+def train_style_classifier(
     dataset: PhraseDataset, styles: Sequence[str], *, seed: int = 0, steps: int = STEPS
-) -> StyleJudge:
-    """Train a judge on the training split: every style as often as any other, every song of a style as often
-    as any other."""
+) -> StyleClassifier:
+    """Train a classifier on the training split: every style as often as any other, every song of a style as
+    often as any other."""
     rng = np.random.default_rng(seed)
     songs = []
     for style in styles:
@@ -93,7 +93,7 @@ def train_style_judge(
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-    return StyleJudge(tuple(styles), network.eval())
+    return StyleClassifier(tuple(styles), network.eval())
 
 
 _NUM_ROWS = STEPS_PER_MEASURE * kit.NUM_VOICES + kit.NUM_VOICES

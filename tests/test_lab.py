@@ -1,0 +1,156 @@
+"""The lab: every file is listed, makes its table from little data, and writes its numbers."""
+
+import json
+
+import numpy as np
+import pytest
+from evaluation_data import small_dataset
+
+from basedrum import lab
+from basedrum.corpus.phrases import PhraseDataset
+from basedrum.errors import ConfigError, DataError
+from basedrum.evaluation.drummers import UserDrummer
+from basedrum.evaluation.evaluation_set import build_evaluation_set
+from basedrum.evaluation.songs import lay_songs, read_songs
+from basedrum.evaluation.style_classifier import known_styles, train_style_classifier
+from basedrum.lab import Request, knobs
+from basedrum.lab.knobs import Bench, Curve, StyleAgreement, fill_activity, rank_correlation
+from basedrum.music import kit
+from basedrum.music.notation import groove
+
+BAR = ("kick x.......x.x.....", "snare ....x.......x...", "closed hat x.x.x.x.x.x.x.x.")
+FILL = (
+    "kick x.......x.....x.",
+    "snare ....x.......x.xx",
+    "closed hat x.x.x.x.x.x.....",
+    "high tom ............xx..",
+)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory) -> PhraseDataset:
+    return small_dataset(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def phrases(dataset):
+    return build_evaluation_set(lay_songs(read_songs(dataset, limit=4)[0]).songs)
+
+
+def test_all_files_are_listed_with_a_summary_of_one_line():
+    listed = dict(lab.summaries())
+    assert tuple(listed) == lab.FILES
+    assert all(summary and "\n" not in summary and len(summary) < 90 for summary in listed.values())
+
+
+def test_an_unknown_name_and_missing_data_are_one_clear_line():
+    with pytest.raises(ConfigError, match="lab knob: unknown, did you mean knobs"):
+        lab.run("knob", Request())
+    with pytest.raises(DataError, match="no data given"):
+        lab.run("spliced", Request())
+
+
+@pytest.mark.parametrize("name", ["first_answer", "spliced"])
+def test_a_table_is_made_and_its_numbers_are_written(dataset, tmp_path, monkeypatch, name):
+    from basedrum.lab import first_answer, spliced
+
+    monkeypatch.setattr(first_answer, "QUICK_STEPS", 2)
+    monkeypatch.setattr(first_answer, "QUICK_SONGS", 6)
+    monkeypatch.setattr(first_answer, "QUICK_SEEDS", range(1))
+    monkeypatch.setattr(spliced, "QUICK_PAIRS", 2)
+    text = lab.run(name, Request(dataset.folder, quick=True, out=tmp_path / "out.json"))
+    assert "real drums" in text and max(map(len, text.splitlines())) <= 110
+    rows = json.loads((tmp_path / "out.json").read_text())["rows"]
+    assert "real drums" in rows and len(rows) >= 3
+
+
+def test_rank_correlation():
+    assert rank_correlation([1, 2, 3], [10, 20, 90]) == pytest.approx(1)
+    assert rank_correlation([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)
+    assert rank_correlation([1, 2, 3], [5, 5, 5]) == 0
+    assert rank_correlation([1, 2, 3, 4], [1, 1, 2, 2]) == pytest.approx(0.894, abs=0.001), (
+        "Spearman's, with ties"
+    )
+
+
+def test_fill_activity_counts_what_the_groove_has_not():
+    hits = np.concatenate([groove(*bar).to_kit() for bar in (BAR, BAR, BAR, FILL)])[None]
+    activity = fill_activity(hits, np.full((1, 4), 16))
+    # two snares and two toms more, hats at 12 and 14 fewer, the kick not counted, the toms once more
+    assert activity.tolist() == [[0, 0, 0, 2 + 2 + 2 + 2]]
+    toms = np.concatenate([groove(*BAR, "low tom ............xxxx").to_kit()] * 4)[None]
+    assert not fill_activity(toms, np.full((1, 4), 16)).any(), "toms in every bar are the groove"
+    assert not fill_activity(np.zeros((1, 64, 12), bool), np.full((1, 4), 16)).any()
+    assert np.isnan(fill_activity(hits, np.asarray([[16, 16, 12, 16]]))).all()
+
+
+class Puppet:
+    """A model that plays as many hats a bar as it is asked for, the looser the hotter; or ignores what it is
+    asked."""
+
+    name, lookahead, styles, score = "puppet", 0, ("one", "two"), None
+
+    def __init__(self, ignores: bool = False):
+        self.ignores = ignores
+
+    def new_song(self, seed, controls):
+        song = Puppet(self.ignores)
+        song.seed, song.temperature, song.density = seed, controls.temperature, controls.density
+        return song
+
+    def remember(self, bass, hits):
+        pass
+
+    def play(self, bass, qpm, measure_steps, previous, index):
+        hits = np.zeros((4, 16, 12), bool)
+        wanted = 8 if self.ignores else int(self.density or 8)
+        for hit in range(wanted):
+            hits[:, hit % 12, kit.CLOSED_HAT + hit // 12] = True
+        if not self.ignores and self.temperature:
+            hits |= np.random.default_rng([self.seed, index]).random(hits.shape) < 0.05 * self.temperature
+        return hits.reshape(64, 12)
+
+
+def test_a_drummer_that_does_what_it_is_asked_and_one_that_ignores_it(phrases, monkeypatch):
+    monkeypatch.setattr(knobs, "DENSITIES", (4, 12, 22))
+    monkeypatch.setattr(knobs, "TEMPERATURES", (0, 1, 2))
+    monkeypatch.setattr(knobs, "NUM_SEEDS", 2)
+    obeys, ignores = (Bench(UserDrummer(Puppet(each)), phrases) for each in (False, True))
+    curve = knobs.density_curve(obeys)
+    assert curve.rank == pytest.approx(1) and knobs.density_curve(ignores).rank == 0
+    assert curve.real == pytest.approx(phrases.real.sum() / len(phrases) / 4, rel=0.2)
+    heat = knobs.temperature_curve(obeys)
+    assert heat.rank == pytest.approx(1) and heat.song_rank > 0.9 and heat.values[0] == 0
+
+
+def test_a_style_classifier_knows_styles_and_a_drummer_that_ignores_them_is_at_chance(practice_data, phrases):
+    dataset = PhraseDataset.open(practice_data)
+    styles = known_styles(dataset, least_songs=1)[:4]
+    classifier = train_style_classifier(dataset, styles, steps=150)
+    assert np.mean(list(classifier.accuracy(dataset, "train").values())) > 0.8
+
+    class Chameleon(Puppet):
+        def new_song(self, seed, controls):
+            song = Chameleon()
+            song.style = controls.style
+            return song
+
+        def play(self, bass, qpm, measure_steps, previous, index):
+            rows = dataset.rows("train")
+            of_style = dataset.index["style"][rows] == dataset.styles.index(self.style or styles[0])
+            return dataset.kit(rows[of_style][:1])[0]
+
+    for puppet, low, high in ((Chameleon(), 0.7, 1.0), (Puppet(ignores=True), 0.2, 0.3)):
+        puppet.styles = tuple(styles)
+        found = knobs.style_agreement(Bench(UserDrummer(puppet), phrases), dataset, classifier)
+        assert low <= found.agreement <= high and found.chance == 0.25
+
+
+def test_the_table_of_the_knobs():
+    curve = Curve("density", "hits a bar", (1, 2), (3.0, 4.0), 1.0, 0.5, 3.5)
+    found = StyleAgreement(("rock", "jazz"), 0.75, 0.5, (0.5, 1.0), (0.9, 0.8))
+    text = knobs.table([curve], found)
+    assert (
+        "rank correlation 1.00, within songs 0.50" in text and "1: 3.00  2: 4.00  (real drums 3.50)" in text
+    )
+    assert "found as asked 0.75 (chance 0.50)" in text and "rock: 0.50 (0.90)" in text
