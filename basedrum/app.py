@@ -127,7 +127,7 @@ def styles(model: str | os.PathLike = "default") -> tuple[str, ...]:
     """Return the styles a drummer can be asked for.
 
     Raises:
-        CheckpointError: the model cannot be used.
+        WeightsError: the model cannot be used.
     """
     return Drummer(model).styles
 
@@ -228,20 +228,20 @@ def train(
     Args:
         run: the folder of the run; runs/PRESET by default.
         data: what `prepare` wrote; by default the practice songs, which are prepared in the run folder first.
-        preset: a name or a TOML file; `stepwise` with data, `quick` without.
-        settings: overrides of the preset, such as "train.steps=500".
+        preset: a name or a TOML file; `modern` with data, `quick` without.
+        settings: overrides of the preset, such as "adversarial.steps=500".
         resume: go on with the run that is in the folder.
         device: auto, cpu or cuda.
         on_start: told the resolved config and the data before the first step.
 
     Raises:
-        ConfigError, DataError, CheckpointError, TrainingError. KeyboardInterrupt: a signal stopped it; it was
+        ConfigError, DataError, WeightsError, TrainingError. KeyboardInterrupt: a signal stopped it; it was
         saved.
     """
     from basedrum.training.config import load_config
     from basedrum.training.runfolder import RunFolder
 
-    preset = preset or ("quick" if data is None else "stepwise")
+    preset = preset or ("quick" if data is None else "modern")
     config = load_config(preset, settings)
     folder = RunFolder(run if run is not None else Path("runs") / Path(preset).stem)
     is_alone = "RANK" not in os.environ
@@ -264,21 +264,19 @@ def _train(config, folder, data, preset, settings, resume, device, progress, on_
         config = replace(config, model=replace(config.model, styles=tuple(dataset.styles)))
 
     from basedrum.training import loop
-    from basedrum.training.look import Look
+    from basedrum.training.validation import Validation
 
     is_chief = os.environ.get("RANK", "0") == "0"
     if is_chief:
         on_start(config, dataset)
-    return loop.train(
-        config,
-        dataset.folder,
-        folder,
-        resume=resume,
-        device=device,
-        progress=progress,
-        on_look=Look(dataset, config, folder.pictures) if is_chief else None,
-        provenance={"basedrum": __version__, "preset": Path(preset).stem, "settings": list(settings)},
+    options = loop.LoopOptions(
+        resume,
+        device,
+        progress,
+        Validation(dataset, config, folder.pictures) if is_chief else None,
+        {"basedrum": __version__, "preset": Path(preset).stem, "settings": list(settings)},
     )
+    return loop.train(config, dataset.folder, folder, options)
 
 
 def evaluate(
@@ -300,7 +298,7 @@ def evaluate(
         options: split, seed, limit, quick, previous, on_progress of `basedrum.evaluation.evaluate.evaluate`.
 
     Raises:
-        CheckpointError, DataError. BasedrumError: a file cannot be written.
+        WeightsError, DataError. BasedrumError: a file cannot be written.
     """
     from basedrum.corpus.phrases import PhraseDataset
     from basedrum.drummer.runs import RunDrummer

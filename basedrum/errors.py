@@ -21,7 +21,7 @@ class DataError(BasedrumError):
     """Prepared data or a source of songs that cannot be used."""
 
 
-class CheckpointError(BasedrumError):
+class WeightsError(BasedrumError):
     """A file of weights that basedrum did not write, is damaged, or is of another kind."""
 
 

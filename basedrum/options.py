@@ -175,9 +175,7 @@ def _train_options(verbs) -> None:
     parser.add_argument(
         "--preset",
         metavar="NAME|FILE",
-        help="stepwise, modern, quick, classic, classic-wgan, autoregressive, likelihood, or a TOML file "
-        "(default: stepwise; "
-        "quick without data)",
+        help="modern, quick, classic, classic-wgan, or a TOML file (default: modern; quick without data)",
     )
     parser.add_argument(
         "--set",
@@ -185,7 +183,7 @@ def _train_options(verbs) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="change one value of the preset, for example train.steps=500 or model.lookahead=1; may be "
+        help="change one value of the preset, for example adversarial.steps=500 or model.lookahead=1; may be "
         "repeated",
     )
     parser.add_argument(

@@ -10,7 +10,6 @@ Conventions: a field's metadata holds its `Option`; `None` stands for "not given
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import numbers
 from collections.abc import Sequence
@@ -337,17 +336,6 @@ class OutputOptions(_Options):
         super().__post_init__()
         if self.drums_only and self.keep_drums:
             raise ConfigError("drums only: leaves the song's own drums out, do not ask to keep them as well")
-
-
-def check_style(style: str | None, known: Sequence[str]) -> None:
-    """Raise ConfigError, with the nearest of the known styles, where a drummer does not know `style`."""
-    if style is None or style in known:
-        return
-    if not known:
-        raise ConfigError(f"style {printable(style)}: this drummer knows no styles, leave --style out")
-    near = difflib.get_close_matches(style, known, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise ConfigError(f"style {printable(style)}: unknown, {hint}use one of {', '.join(known)}")
 
 
 def flag_of(name: str) -> str:

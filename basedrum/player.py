@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from basedrum.errors import MidiError, printable
-from basedrum.play_options import PlayOptions, check_style, to_docstring
+from basedrum.play_options import PlayOptions, to_docstring
 from basedrum.played import PlayedSong
 from basedrum.threads import one_thread
 
@@ -75,6 +75,7 @@ class Drummer:
                 no drums to keep.
             ConfigError: an option out of its range, an unknown style or kit.
         """
+        from basedrum.drummer.controls import Controls
         from basedrum.drummer.perform import perform
         from basedrum.midi.note_maps import read_note_map
         from basedrum.midi.reading import read_song
@@ -85,7 +86,7 @@ class Drummer:
         from basedrum.music.sounding import Sounding
 
         options = replace(options or PlayOptions(), **changes)
-        check_style(options.style, self.styles)
+        Controls(style=options.style).check(self.styles)
         kit_map = read_note_map(options.kit)
         if isinstance(song, str | os.PathLike):
             song = read_song(song)

@@ -1,8 +1,9 @@
 """The only place where weights are read or written.
 
-A checkpoint is one safetensors file: tensors by name, and in its header one JSON text with everything else
-(kind, config, grid, kit, provenance, check sum). Two kinds: a *drummer* holds what generating needs (and the
-critic), a *run* all that a training needs to go on. Nothing is ever unpickled.
+A file of weights is one safetensors file: tensors by name, and in its header one JSON text with everything
+else (kind, config, grid, kit, provenance, check sum). Three kinds: a *drummer* holds a model and its
+discriminator, a *feel* the network of the feel, a *run* all that a training needs to go on. Nothing is ever
+unpickled.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import hashlib
 import json
 import os
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -22,18 +25,20 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from basedrum.errors import BasedrumError, CheckpointError, printable
+from basedrum.errors import BasedrumError, WeightsError, printable
 from basedrum.files import write_atomic
 from basedrum.models.config import ModelConfig
-from basedrum.models.families import build_discriminator, build_generator
 from basedrum.models.feel import FeelConfig, FeelNet
-from basedrum.models.planner import Planner
+from basedrum.models.protocol import Discriminator, Model
+from basedrum.models.registry import build_discriminator, build_model
 from basedrum.music import kit
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
 from basedrum.music.rolls import LOWEST_PITCH, NUM_PITCHES
 
-FORMAT = 1
-FEEL = "feel.safetensors"
+FORMAT = 2
+SUFFIX = ".safetensors"
+FEEL = f"feel{SUFFIX}"
+DISCRIMINATOR = "discriminator."  # what the names of its tensors begin with; all others are the model's
 MAX_BYTES = 1 << 30
 MAX_HEADER_BYTES = 8 << 20  # ours have a tenth of a megabyte
 GRID = {
@@ -42,115 +47,115 @@ GRID = {
     "lowest_pitch": LOWEST_PITCH,
     "pitches": NUM_PITCHES,
 }
+KIT = [[voice, list(pitches)] for voice, pitches, _ in kit.KIT]
 
 
 @dataclass(frozen=True)
 class Drummer:
-    """A generator ready to be sampled, and what its file says of it (`provenance`: data, rights, command,
-    figures).
+    """A model ready to be sampled, and what its file says of it.
 
-    `ranker` is the discriminator, where it learned to weigh the generator's answers
-    (`basedrum.training.ranking`); `planner` says which bars are to be repeated, where the drummer has one.
+    Attributes:
+        name: what it was loaded as.
+        provenance: data, rights, command, metrics.
+        reranker: the discriminator, where it has learned to rank what the model plays; else None.
     """
 
     name: str
-    generator: nn.Module
-    config: ModelConfig
+    model: Model
     provenance: dict
-    ranker: nn.Module | None = None
-    planner: Planner | None = None
+    reranker: Discriminator | None = None
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.model.config
 
 
 def shipped() -> list[str]:
     """Return the names of the drummers that come with the package."""
-    files = resources.files("basedrum.pretrained").iterdir()
-    return sorted(
-        f.name.removesuffix(".safetensors")
-        for f in files
-        if f.name.endswith(".safetensors") and f.name != FEEL
-    )
+    files = [file.name for file in resources.files("basedrum.pretrained").iterdir()]
+    names = [name.removesuffix(SUFFIX) for name in files if name.endswith(SUFFIX)]
+    return sorted(name for name in names if name + SUFFIX != FEEL)
 
 
 def save_drummer(
     path: str | os.PathLike,
-    generator: nn.Module,
-    critic: nn.Module | None,
+    model: Model,
+    discriminator: Discriminator | None,
     provenance: dict,
     *,
-    ranks: bool = False,
-    planner: nn.Module | None = None,
+    reranks: bool = False,
 ) -> None:
-    """Write a release file: the generator (the averaged one), critic and planner if given, config, grid, kit,
-    provenance.
+    """Write a release file: a model (the averaged one) and, if given, its discriminator.
 
-    `ranks` says that the critic learned to rank answers, and is to do so.
-    Weights are stored in half precision: no figure of an evaluation moves, and the file is half as large.
+    Floating-point weights are stored in half precision.
+
+    Args:
+        reranks: that the discriminator has learned to rank samples, and is to do so.
+
+    Raises:
+        WeightsError: weights that are not finite in half precision. BasedrumError: the disk fails.
     """
-    tensors = {f"generator.{k}": v for k, v in generator.state_dict().items()}
-    if critic is not None:
-        tensors |= {f"critic.{k}": v for k, v in critic.state_dict().items()}
-    if generator.config.plans:
-        tensors |= {f"planner.{k}": v for k, v in planner.state_dict().items()}
-    tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
-    config = dataclasses.asdict(generator.config)
+    tensors = dict(model.state_dict())
+    if discriminator is not None:
+        tensors |= {f"{DISCRIMINATOR}{k}": v for k, v in discriminator.state_dict().items()}
     header = {
         "kind": "drummer",
-        "config": config,
+        "config": dataclasses.asdict(model.config),
         "provenance": provenance,
-        "ranks": ranks and critic is not None,
+        "reranks": reranks and discriminator is not None,
     }
-    _write(path, tensors, header)
+    _write(path, _halved(tensors), header)
 
 
 def load_drummer(name_or_path: str | os.PathLike = "default") -> Drummer:
     """Rebuild a drummer from a shipped name or from a file alone, in evaluation mode on the CPU.
 
     Raises:
-        CheckpointError: no such file, not ours, damaged, of another kind, or made for another grid or kit.
+        WeightsError: no such file, not ours, damaged, of another kind, or made for another grid or kit.
     """
     name = os.fspath(name_or_path)
     tensors, header = _read(_find(name), "drummer")
     config = _config_of(header, name)
-    generator = _filled(build_generator, config, tensors, "generator.", name)
-    ranker = (
-        _filled(build_discriminator, config, tensors, "critic.", name).eval()
-        if header.get("ranks") is True
-        else None
-    )
-    planner = _filled(Planner, config, tensors, "planner.", name).eval() if config.plans else None
-    return Drummer(name, generator.eval(), config, header.get("provenance", {}), ranker, planner)
+    of_model = {k: v for k, v in tensors.items() if not k.startswith(DISCRIMINATOR)}
+    model = _filled(build_model, config, of_model, "", name)
+    reranker = None
+    if header.get("reranks") is True:
+        reranker = _filled(build_discriminator, config, tensors, DISCRIMINATOR, name).eval()
+    return Drummer(name, model.eval(), header.get("provenance", {}), reranker)
 
 
-def load_critic(name_or_path: str | os.PathLike) -> nn.Module:
-    """Rebuild the critic that a release file holds. Raises CheckpointError as `load_drummer` does, or if
-    there is none."""
+def load_discriminator(name_or_path: str | os.PathLike) -> Discriminator:
+    """Rebuild the discriminator that a release file holds.
+
+    Raises:
+        WeightsError: as `load_drummer`, or there is none.
+    """
     name = os.fspath(name_or_path)
     tensors, header = _read(_find(name), "drummer")
-    return _filled(build_discriminator, _config_of(header, name), tensors, "critic.", name).eval()
+    return _filled(build_discriminator, _config_of(header, name), tensors, DISCRIMINATOR, name).eval()
 
 
 def save_feel(network: FeelNet, provenance: dict, path: str | os.PathLike | None = None) -> Path:
-    """Write the network of the feel, in half precision, to `path` or over the one that ships; return
-    where."""
+    """Write the network of the feel, in half precision, to `path` or over the one that ships; return the
+    path."""
     path = Path(str(resources.files("basedrum.pretrained") / FEEL)) if path is None else Path(path)
-    tensors = {k: v.half() for k, v in network.state_dict().items()}
-    _write(
-        path,
-        tensors,
-        {"kind": "feel", "config": dataclasses.asdict(network.config), "provenance": provenance},
-    )
+    header = {"kind": "feel", "config": dataclasses.asdict(network.config), "provenance": provenance}
+    _write(path, _halved(network.state_dict()), header)
     return path
 
 
 def load_feel(path: str | os.PathLike | None = None) -> FeelNet:
-    """Read the network of the feel that ships, or the one in a file. Raises CheckpointError as `load_drummer`
-    does."""
+    """Read the network of the feel that ships, or the one in a file.
+
+    Raises:
+        WeightsError: as `load_drummer`.
+    """
     path = Path(str(resources.files("basedrum.pretrained") / FEEL)) if path is None else Path(path)
     tensors, header = _read(path, "feel")
     try:
         config = FeelConfig(**header["config"])
     except (KeyError, TypeError) as error:
-        raise CheckpointError(f"feel {printable(path)}: its config does not fit, train anew") from error
+        raise WeightsError(f"feel {printable(path)}: its config does not fit, train it again") from error
     return _filled(FeelNet, config, tensors, "", printable(path)).eval()
 
 
@@ -163,21 +168,19 @@ def save_run(path: str | os.PathLike, state: dict) -> None:
 
 
 def load_run(path: str | os.PathLike) -> dict:
-    """Read back what `save_run` wrote. Raises CheckpointError."""
+    """Read back what `save_run` wrote. Raises WeightsError."""
     tensors, header = _read(Path(path), "run")
     try:
         return dict(_give_tensors(header["state"], tensors))
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise CheckpointError(
-            f"{printable(path)}: holds no state of a training, name another file"
-        ) from error
+        raise WeightsError(f"{printable(path)}: holds no state of a training, name another file") from error
 
 
 def _find(name: str) -> Path:
     if name in shipped():
         return Path(str(resources.files("basedrum.pretrained") / f"{name}.safetensors"))
     if not Path(name).exists():
-        raise CheckpointError(
+        raise WeightsError(
             f"model {printable(name)}: not found, use a file of weights or one of {', '.join(shipped())}"
         )
     return Path(name)
@@ -187,8 +190,8 @@ def _config_of(header: dict, name: str) -> ModelConfig:
     try:
         return ModelConfig(**header["config"])
     except (KeyError, TypeError, BasedrumError) as error:
-        raise CheckpointError(
-            f"model {printable(name)}: its config does not fit: {printable(error)}, train anew"
+        raise WeightsError(
+            f"model {printable(name)}: its config does not fit: {printable(error)}, train it again"
         ) from error
 
 
@@ -203,38 +206,40 @@ class _Undrawn(TorchFunctionMode):
         return function(*args, **kwargs)
 
 
-def _filled(build, config: ModelConfig, tensors: dict[str, Tensor], prefix: str, name: str) -> nn.Module:
-    """Build a network without drawing weights, then give it those of the file."""
+def _filled(build, config, tensors: dict[str, Tensor], prefix: str, name: str):
+    """Build a network without drawing weights, then give it those of the file that begin with a prefix."""
     try:
         with torch.device("meta"), _Undrawn():
             network = build(config)
     except (TypeError, ValueError, RuntimeError) as error:  # sizes that are no whole numbers
-        raise CheckpointError(f"model {printable(name)}: its config does not fit, train anew") from error
+        raise WeightsError(f"model {printable(name)}: its config does not fit, train it again") from error
     wanted = network.state_dict()
     held = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
     for key in [*wanted, *held]:
         if key not in held or key not in wanted:
             what = "has no" if key not in held else "has an unknown"
-            raise CheckpointError(
-                f"model {printable(name)}: {what} tensor {prefix}{key}, take a file of this version"
-            )
+            shown = f"{what} tensor {prefix}{printable(key)}"
+            raise WeightsError(f"model {printable(name)}: {shown}, take a file of this version")
         if held[key].shape != wanted[key].shape:
             shapes = f"{tuple(held[key].shape)}, expected {tuple(wanted[key].shape)}"
-            raise CheckpointError(
+            raise WeightsError(
                 f"model {printable(name)}: {prefix}{key} has shape {shapes}, take another file"
             )
-    network.load_state_dict(
-        {k: v.float() if v.is_floating_point() else v for k, v in held.items()}, assign=True
-    )
+    floats = {k: v.float() if v.is_floating_point() else v for k, v in held.items()}
+    network.load_state_dict(floats, assign=True)
     return network
+
+
+def _halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
 
 
 def _write(path: str | os.PathLike, tensors: dict[str, Tensor], header: dict) -> None:
     tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     bad = next((k for k, v in tensors.items() if v.is_floating_point() and not torch.isfinite(v).all()), None)
     if bad:
-        raise CheckpointError(f"{printable(path)}: not written: {bad} holds values that are not finite")
-    header = {"format": FORMAT, **header, "grid": GRID, "kit": [list(row[:2]) for row in kit.KIT]}
+        raise WeightsError(f"{printable(path)}: not written: {bad} holds values that are not finite")
+    header = {"format": FORMAT, **header, "grid": GRID, "kit": KIT}
     header["sha256"] = _digest(header, tensors)
     write_atomic(path, save(tensors, {"basedrum": json.dumps(header, sort_keys=True)}))
 
@@ -245,9 +250,9 @@ def _read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict]:
         data, header = _read_bytes(path)
         tensors = load(data)
     except IsADirectoryError as error:
-        raise CheckpointError(f"{shown}: not a file, name a file of weights") from error
+        raise WeightsError(f"{shown}: not a file, name a file of weights") from error
     except OSError as error:
-        raise CheckpointError(f"{shown}: cannot be read: {error.strerror}, name another file") from error
+        raise WeightsError(f"{shown}: cannot be read: {error.strerror}, name another file") from error
     except (
         SafetensorError,
         ValueError,
@@ -257,50 +262,47 @@ def _read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict]:
         OverflowError,
         RuntimeError,
     ) as error:
-        raise CheckpointError(
-            f"{shown}: not a checkpoint of basedrum, or damaged, name another file"
-        ) from error
+        raise WeightsError(f"{shown}: no weights of basedrum, or damaged, name another file") from error
     if header.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{shown}: format {printable(header.get('format'))}, this version reads {FORMAT}, update basedrum"
-        )
+        raise WeightsError(_other_format(shown, header.get("format")))
     if header.get("kind") != kind:
-        raise CheckpointError(
-            f"{shown}: holds a {printable(header.get('kind'))}, expected a {kind}, name another file"
-        )
+        found = printable(header.get("kind"))
+        raise WeightsError(f"{shown}: holds a {found}, expected a {kind}, name another file")
     if header.pop("sha256", None) != _digest(header, tensors):
-        raise CheckpointError(f"{shown}: damaged (its check sum does not fit), take a fresh copy")
-    if header.get("grid") != GRID or header.get("kit") != json.loads(
-        json.dumps([list(row[:2]) for row in kit.KIT])
-    ):
-        raise CheckpointError(f"{shown}: made for another grid or kit, train it again with this version")
+        raise WeightsError(f"{shown}: damaged (its check sum does not fit), take a fresh copy")
+    if header.get("grid") != GRID or header.get("kit") != KIT:
+        raise WeightsError(f"{shown}: made for another grid or kit, train it again with this version")
     for key, value in tensors.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
-            raise CheckpointError(
+            raise WeightsError(
                 f"{shown}: {printable(key)} holds values that are not finite, take a fresh copy"
             )
     return tensors, header
 
 
+def _other_format(shown: str, found: object) -> str:
+    is_older = isinstance(found, int) and found < FORMAT
+    remedy = "train it again with this version" if is_older else "update basedrum"
+    return f"{shown}: weights of format {printable(found)}, this version reads format {FORMAT}, {remedy}"
+
+
 def _read_bytes(path: Path) -> tuple[bytes, dict]:
-    """Return a checkpoint's bytes and the JSON text in its header.
+    """Return a file's bytes and the JSON object in its header.
 
     The header is looked at first: a pipe, a device, an endless or a foreign file costs neither time nor
     memory.
 
     Raises:
-        CheckpointError: not a file, or too large. OSError, or what JSON and its indexing raise: not a
-        checkpoint.
+        WeightsError: not a file, or too large. OSError, or what JSON and its indexing raise: no weights of
+            ours.
     """
     shown = printable(path)
     with open(path, "rb", opener=lambda p, flags: os.open(p, flags | getattr(os, "O_NONBLOCK", 0))) as file:
         about = os.fstat(file.fileno())
         if not stat.S_ISREG(about.st_mode):
-            raise CheckpointError(f"{shown}: not a file, name a file of weights")
+            raise WeightsError(f"{shown}: not a file, name a file of weights")
         if about.st_size > MAX_BYTES:
-            raise CheckpointError(
-                f"{shown}: larger than {MAX_BYTES >> 20} MiB, name a file of weights of ours"
-            )
+            raise WeightsError(f"{shown}: larger than {MAX_BYTES >> 20} MiB, name a file of weights of ours")
         start = file.read(8)
         size = int.from_bytes(start, "little")
         if len(start) < 8 or size > MAX_HEADER_BYTES:
@@ -335,10 +337,10 @@ def _take_tensors(value: object, place: str, tensors: dict[str, Tensor]) -> obje
         return [_take_tensors(item, f"{place}.{i}", tensors) for i, item in enumerate(value)]
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise TypeError(f"{place} is a {type(value).__name__}, which a checkpoint cannot hold")
+    raise TypeError(f"{place} is a {type(value).__name__}, which a file of weights cannot hold")
 
 
-def _give_tensors(value: object, tensors: dict[str, Tensor]) -> object:
+def _give_tensors(value: object, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, list):
         return [_give_tensors(item, tensors) for item in value]
     if isinstance(value, dict):

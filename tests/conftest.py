@@ -1,11 +1,14 @@
-"""What every test needs: one thread, and the folder of real songs where there is one."""
+"""What every test needs: the same arithmetic on every machine, and what is made once for all of them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from nursery import Nursery
 
 torch.set_num_threads(1)
+torch.cpu.get_capabilities = dict  # so that precision `auto` is the same on every processor
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
@@ -24,3 +27,11 @@ def practice_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from basedrum.app import prepare_practice
 
     return prepare_practice(tmp_path_factory.mktemp("practice"), count=32, progress=False)
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    """A process that has torch imported and forks a child for each command that needs one of its own."""
+    nursery = Nursery(tmp_path_factory.mktemp("nursery"))
+    yield nursery
+    nursery.close()

@@ -1,22 +1,28 @@
-"""Trainings to be killed, stopped and starved: one process imports torch once and forks a child for each of
+"""Commands to be killed, stopped and starved: one process imports torch once and forks a child for each of
 them.
 
-A task is one line of JSON on stdin: `train` (arguments of the loop) or `cli` (a command line), what is wrong
-with the child (`faults`), and at which `stages` it says so and waits. Answers are lines on stdout: the
-child's pid, the stages it comes to, and at its end its status, seconds and peak memory.
+A task is one line of JSON on stdin: `train` (arguments of the loop), `cli` (a command line) or `each` (the
+jobs of `generate_each`), what is wrong with the child (`faults`), and at which `stages` it says so and waits.
+Answers are lines on stdout: the child's pid, the stages it comes to, and at its end its status and peak
+memory. At a stage a child waits to be killed, or for a signal (`wait`: "signal"), or goes on at once ("no").
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import resource
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+import generate_each
 
 STAGES = ("begun", "made", "written", "synced", "replaced", "saved")  # of writing run.safetensors, in order
 
@@ -38,7 +44,7 @@ class Nursery:
         if self.pid:
             os.kill(self.pid, signal.SIGKILL)
         self.process.stdin.close()
-        self.process.wait(60)
+        self.process.wait()
         self.process.stdout.close()
         self.errors.close()
 
@@ -55,8 +61,7 @@ class Nursery:
         return self.pid
 
     def news(self) -> str | dict:
-        """Wait for what the child says next: a stage (text) or its end (status, signal, seconds, peak_mb,
-        stdout, stderr)."""
+        """Wait for what the child says next: a stage (text) or its end (status, peak_mb, stdout, stderr)."""
         news = json.loads(self.process.stdout.readline())
         if isinstance(news, dict):
             self.pid = 0
@@ -94,29 +99,43 @@ class _Child:
         if stage not in self.task.get("stages", ()) or self.checkpoints < self.task.get("nth", 1):
             return
         os.write(self.wire, (json.dumps(stage) + "\n").encode())
-        time.sleep(self.task.get("wait", 60.0))
+        wait = self.task.get("wait", "killed")
+        if wait == "signal":
+            select.select([self.signals], [], [])
+            os.read(self.signals, 1)
+        elif wait == "killed":
+            time.sleep(3600)
+
+    def hear_signals(self) -> None:
+        """Let `at` wait for a signal: each writes a byte to a pipe, whatever handler it has."""
+        self.signals, heard = os.pipe()
+        os.set_blocking(heard, False)
+        signal.set_wakeup_fd(heard)
 
     def run(self) -> int:
         from basedrum import cli, weights
-        from basedrum.training import look, loop
+        from basedrum.training import loop, validation
         from basedrum.training.config import load_config
 
+        self.hear_signals()
         self.watch_writing(weights)
         for fault in self.task.get("faults", ()):
             getattr(self, f"fault_{fault}")(weights, loop)
         limit = self.task.get("file_limit")
         if limit:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        if "each" in self.task:
+            generate_each.main(self.task["each"])
+            return 0
         if "cli" in self.task:
-            look.Look._draw = lambda *arguments: self.at(
-                "looking"
-            )  # and no picture: that is most of a look's time
+            # and no picture: that is most of a validation's time
+            validation.Validation._draw = lambda *arguments: self.at("looking")
             advance = loop.Trainer.advance
             loop.Trainer.advance = lambda trainer: (self.at("step"), advance(trainer))[1]
             return cli.main(self.task["cli"])
         data, run, settings = self.task["train"]
-        options = {"resume": True, "device": "cpu", "progress": False, "on_look": _size_of_weights}
-        loop.train(load_config("quick", settings), data, run, **options)
+        options = loop.LoopOptions(True, "cpu", False, _size_of_weights)
+        loop.train(load_config("quick", settings), data, run, options)
         return 0
 
     def watch_writing(self, weights) -> None:
@@ -167,10 +186,11 @@ class _Child:
 
     def fault_forget_moments(self, weights, loop) -> None:
         def forget(trainer) -> None:
+            warmup, adversarial = trainer.phases["warmup"], trainer.phases["adversarial"]
             for optimizer in (
-                trainer.warmup_optimizer,
-                trainer.generator_optimizer,
-                trainer.critic_optimizer,
+                warmup.optimizer,
+                adversarial.model_optimizer,
+                adversarial.discriminator_optimizer,
             ):
                 optimizer.state.clear()
 
@@ -178,12 +198,13 @@ class _Child:
 
     def fault_forget_average(self, weights, loop) -> None:
         self._after_loading(
-            loop, lambda trainer: trainer.averaged.load_state_dict(trainer.generator.state_dict())
+            loop,
+            lambda trainer: trainer.networks.averaged.load_state_dict(trainer.networks.model.state_dict()),
         )
 
     def fault_forget_sums(self, weights, loop) -> None:
         load = loop.load_run
-        loop.load_run = lambda path: {key: value for key, value in load(path).items() if key != "sums"}
+        loop.load_run = lambda path: load(path) | {"sums": {}}
 
     def _after_loading(self, loop, change) -> None:
         load = loop.Trainer.load_state
@@ -223,18 +244,26 @@ class _Child:
 
         def broken(trainer):
             if before(trainer):
-                trainer.generator.out.bias.data[0] = float("nan")
+                trainer.networks.model.generator.bias.data[0] = float("nan")
             losses = advance(trainer)
             if after(trainer):
-                trainer.generator.out.bias.data[0] = float("nan")
+                trainer.networks.model.generator.bias.data[0] = float("nan")
             return losses
 
         loop.Trainer.advance = broken
 
     def fault_few_songs(self, weights, loop) -> None:
         from basedrum import app
+        from basedrum.corpus import practice
 
-        prepare = app.prepare_practice
+        prepare, songs = app.prepare_practice, practice.practice_songs
+
+        def slowly(*arguments):
+            for song in songs(*arguments):
+                yield song
+                self.at("song")  # it is written
+
+        practice.practice_songs = slowly
         app.prepare_practice = lambda folder, **options: (
             self.at("preparing"),
             prepare(folder, count=32, **options),
@@ -270,7 +299,15 @@ class _Writing:
 
 
 def _size_of_weights(trainer, step: int) -> dict[str, float]:
-    return {"size": float(sum(p.double().abs().sum() for p in trainer.averaged.parameters()))}
+    return {"size": float(sum(p.double().abs().sum() for p in trainer.networks.averaged.parameters()))}
+
+
+def _import_all(*packages: str) -> None:
+    """Import all modules of these packages."""
+    for name in packages:
+        path = importlib.import_module(name).__path__
+        for module in pkgutil.walk_packages(path, f"{name}."):
+            importlib.import_module(module.name)
 
 
 def _serve() -> None:
@@ -279,10 +316,12 @@ def _serve() -> None:
     import torch._dynamo
 
     torch.set_num_threads(1)
+    torch.cpu.get_capabilities = dict  # as in `conftest`
+    _import_all("basedrum.music", "basedrum.midi", "basedrum.models", "basedrum.drummer")
     import basedrum.training.loop  # noqa: F401 - so that no child needs to
 
     for line in sys.stdin:
-        task, began = json.loads(line), time.monotonic()
+        task = json.loads(line)
         child = os.fork()
         if not child:
             status = 1
@@ -305,11 +344,7 @@ def _serve() -> None:
                 os._exit(status)
         os.write(wire, f"{child}\n".encode())
         _, ended, used = os.wait4(child, 0)
-        end = {
-            "status": os.waitstatus_to_exitcode(ended),
-            "seconds": time.monotonic() - began,
-            "peak_mb": used.ru_maxrss / 1024,
-        }
+        end = {"status": os.waitstatus_to_exitcode(ended), "peak_mb": used.ru_maxrss / 1024}
         os.write(wire, (json.dumps(end) + "\n").encode())
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import basedrum
 from basedrum import app
-from basedrum.errors import BasedrumError, CheckpointError, ConfigError, MidiError, NoBassError
+from basedrum.errors import BasedrumError, ConfigError, MidiError, NoBassError, WeightsError
 from basedrum.midi.building import build_midi
 from basedrum.midi.reading import read_song
 from basedrum.music.grid import Grid
@@ -43,15 +43,14 @@ class FakeState:
 class FakeModel:
     name, lookahead, styles = "fake", 0, ("funk", "reggae")
 
-    def new_song(self, seed, *, temperature=1.0, density=None, style=None):
-        if style not in (None, *self.styles):
-            raise ConfigError(f"style {style}: unknown, use one of {', '.join(self.styles)}")
-        return FakeState(seed, temperature, density, style)
+    def new_song(self, seed, controls):
+        controls.check(self.styles)
+        return FakeState(seed, controls.temperature, controls.density, controls.style)
 
 
 def load_fake(name_or_path):
     if name_or_path != "default":
-        raise CheckpointError(f"{name_or_path}: no such drummer, choose default")
+        raise WeightsError(f"{name_or_path}: no such drummer, choose default")
     return FakeModel()
 
 
@@ -178,7 +177,7 @@ def test_the_settings_reach_the_drummer(tmp_path, monkeypatch):
     monkeypatch.setattr(
         FakeModel,
         "new_song",
-        lambda self, seed, **settings: seen.update(settings) or FakeState(seed, 1, 1, 1),
+        lambda self, seed, controls: seen.update(vars(controls)) or FakeState(seed, 1, 1, 1),
     )
     basedrum.Drummer().play(write_bass(tmp_path / "b.mid"), temperature=0.5, density=9.0, style="funk")
     assert seen == {"temperature": 0.5, "density": 9.0, "style": "funk"}
@@ -207,7 +206,7 @@ def test_the_settings_reach_the_drummer(tmp_path, monkeypatch):
     ],
 )
 def test_options_out_of_range_are_refused_and_nothing_is_written(tmp_path, options, words):
-    with pytest.raises((ConfigError, CheckpointError), match=words):
+    with pytest.raises((ConfigError, WeightsError), match=words):
         app.generate([write_bass(tmp_path / "bass.mid")], tmp_path / "new" / "out.mid", **options)
     assert [p.name for p in tmp_path.iterdir()] == ["bass.mid"]
 
@@ -394,5 +393,5 @@ def test_bars_a_song_has_not_and_songs_without_drums_are_told(tmp_path):
 
 def test_the_styles_a_drummer_knows():
     assert app.styles() == ("funk", "reggae")
-    with pytest.raises(CheckpointError):
+    with pytest.raises(WeightsError):
         app.styles("nobody")

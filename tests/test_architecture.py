@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import basedrum
+from basedrum.models.config import FAMILIES
 
 PACKAGE = Path(basedrum.__file__).parent
 
@@ -56,6 +57,7 @@ SLOW_LIBRARIES = {
     "threadpoolctl",
 }
 PICKLERS = {"pickle", "dill", "joblib", "cloudpickle", "shelve", "marshal"}
+KNOW_FAMILIES = {"models.config", "models.registry"}
 BANNED_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "core", "base", "manager"}
 MAX_LINES = 350
 LONGER_WITH_REASON: dict[str, str] = {}  # module: why it may be longer
@@ -230,8 +232,31 @@ def unexplained(package: Path) -> list[str]:
     ]
 
 
+def branches_on_a_family(package: Path) -> list[str]:
+    """Return comparisons with a family's name, and reads of `family`, outside the models room's registry and
+    configuration: what differs between families belongs to their packages."""
+    broken = []
+    for module, path in modules(package).items():
+        if module in KNOW_FAMILIES:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names_one = isinstance(node, ast.Compare | ast.MatchValue) and any(
+                isinstance(part, ast.Constant) and part.value in FAMILIES for part in ast.walk(node)
+            )
+            reads_it = isinstance(node, ast.Attribute) and node.attr == "family"
+            own = f"models.{module.split('.')[1]}" if module.startswith("models.") else ""
+            imports_one = isinstance(node, ast.ImportFrom) and any(
+                (node.module or "").startswith(f"basedrum.models.{family}") and own != f"models.{family}"
+                for family in FAMILIES
+            )
+            if names_one or reads_it or imports_one:
+                broken.append(f"{module}:{node.lineno} knows a family")
+    return broken
+
+
 LAWS = [
     upward_imports,
+    branches_on_a_family,
     misplaced_torch,
     misplaced_midi,
     misplaced_weights,
@@ -268,6 +293,11 @@ BREACHES = [
     (slow_at_the_top, {"render/picture.py": "import matplotlib.pyplot as plt"}),
     (badly_named, {"music/utils.py": ""}),
     (too_long, {"music/grid.py": "x = 1\n" * 351}),
+    (branches_on_a_family, {"drummer/sampling.py": "if config.family == 'classic': pass"}),
+    (branches_on_a_family, {"drummer/sampling.py": "if name in ('modern', 'x'): pass"}),
+    (branches_on_a_family, {"training/loop.py": "x = {}[config.family]"}),
+    (branches_on_a_family, {"training/loop.py": "from basedrum.models.modern.planner import Planner"}),
+    (branches_on_a_family, {"models/classic/model.py": "from basedrum.models.modern.blocks import SLOPE"}),
     (unexplained, {"music/grid.py": "x = 1"}),
     (unexplained, {"music/grid.py": '"""Doc."""\n# TO' + "DO later"}),
 ]
@@ -322,3 +352,24 @@ def test_importing_the_package_and_the_verbs_loads_nothing_heavy():
         [sys.executable, "-c", probe], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"torch", "numpy", "symusic"} & set(loaded)
+
+
+CLOCKS = {"time", "monotonic", "perf_counter", "process_time", "thread_time"}
+
+
+def clocks(source):
+    """Return the names of clocks that a module of tests reads or imports."""
+    nodes = list(ast.walk(ast.parse(source)))
+    read = [node for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "time"]
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "time"]
+    names = [node.attr for node in read] + [alias.name for node in imports for alias in node.names]
+    return sorted(CLOCKS & {name.removesuffix("_ns") for name in names})
+
+
+def test_no_test_reads_a_clock():
+    """A machine may be slow: work is counted (`work.py`), speed is told by `benchmark.py`."""
+    paths = sorted(Path(__file__).parent.glob("test_*.py"))
+    assert len(paths) > 50
+    assert {path.name: found for path in paths if (found := clocks(path.read_text(encoding="utf-8")))} == {}
+    assert clocks("import time\nbegan = time.perf_counter_ns()") == ["perf_counter"]
+    assert clocks("from time import monotonic, sleep") == ["monotonic"]

@@ -10,6 +10,7 @@ import numpy as np
 import pypianoroll
 import pytest
 from corpus_songs import bass_roll, drum_roll
+from work import Memory
 
 from basedrum.corpus.collect import prepare
 from basedrum.corpus.lpd import MAX_BEATS, read_lpd_pair
@@ -158,6 +159,13 @@ def test_hostile_files_are_refused_without_allocating_what_they_ask_for(what):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert "\n" not in str(caught.value) and peak < 64 * 2**20
+
+
+def test_an_array_that_claims_more_than_its_member_holds_is_refused_unread():
+    data = changed(lpd_file(), {"tempo.npy": header((2**20,), np.float64) + bytes(800)})
+    with Memory() as memory, pytest.raises(DataError, match="larger than any song"):
+        read_lpd_pair(data, "a")
+    assert memory.peak_bytes < 2**20
 
 
 def test_files_cut_or_flipped_anywhere_are_refused_or_read_but_never_fail_otherwise():

@@ -7,12 +7,19 @@ from groove_zip import write_groove_zip
 
 from basedrum.corpus.groove import read_groove
 from basedrum.drummer.feel import draw_feel
-from basedrum.errors import CheckpointError, DataError
+from basedrum.errors import DataError, WeightsError
 from basedrum.evaluation import feel as figures
 from basedrum.models.feel import LEVELS, PARTS, FeelConfig, FeelNet, pinball
 from basedrum.music.kit import CLOSED_HAT, KICK, SNARE
 from basedrum.training import feel as training
-from basedrum.training.feel import FeelTraining, feel_loss, lesson_of, make_feel, measure_wander, train_feel
+from basedrum.training.feel import (
+    FeelTraining,
+    example_of,
+    feel_loss,
+    make_feel,
+    measure_variances,
+    train_feel,
+)
 from basedrum.weights import load_feel, save_feel
 
 SHORT = FeelTraining(epochs=60, batch=4, window=96, rate=1e-2, dropout=0.0)
@@ -45,12 +52,12 @@ def test_the_pinball_loss_by_hand():
 
 
 def test_hits_without_a_target_teach_nothing(takes):
-    lesson = lesson_of(takes[0], ("rock",))
-    rows, targets = torch.from_numpy(lesson.rows)[None], torch.from_numpy(lesson.targets)[None]
+    example = example_of(takes[0], ("rock",))
+    rows, targets = torch.from_numpy(example.rows)[None], torch.from_numpy(example.targets)[None]
     net = FeelNet(FeelConfig(("rock",), width=8))
-    before = feel_loss(net(rows, torch.tensor([lesson.style])), targets)
+    before = feel_loss(net(rows, torch.tensor([example.style])), targets)
     targets[:, 1, ::2] = torch.nan
-    after = feel_loss(net(rows, torch.tensor([lesson.style])), targets)
+    after = feel_loss(net(rows, torch.tensor([example.style])), targets)
     assert before[0] == after[0] and before[1] != after[1] and torch.isfinite(after).all()
 
 
@@ -58,9 +65,9 @@ def test_every_parameter_learns(takes):
     net = FeelNet(FeelConfig(("rock", "funk"), width=8))
     for layer in net.layers:
         torch.nn.init.normal_(layer.second.weight)
-    lesson = lesson_of(takes[0], ("rock", "funk"))
-    quantiles = net(torch.from_numpy(lesson.rows)[None], torch.tensor([1]))
-    feel_loss(quantiles, torch.from_numpy(lesson.targets)[None]).sum().backward()
+    example = example_of(takes[0], ("rock", "funk"))
+    quantiles = net(torch.from_numpy(example.rows)[None], torch.tensor([1]))
+    feel_loss(quantiles, torch.from_numpy(example.targets)[None]).sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
 
 
@@ -88,21 +95,21 @@ def test_it_spreads_as_they_do(network, takes):
     assert {s.voice for s in timing} == {"kick", "snare", "closed hat"}
 
 
-def test_straying_that_lasts_is_told_from_straying_that_does_not(network, takes):
+def test_deviations_that_last_are_told_from_those_that_do_not(network, takes):
     """The made-up drummers are loud or soft with the whole kit, all take."""
-    untrained = train_feel([lesson_of(takes[0], ())], FeelConfig(width=8), FeelTraining(epochs=1, window=32))
+    untrained = train_feel([example_of(takes[0], ())], FeelConfig(width=8), FeelTraining(epochs=1, window=32))
     for net in (network, untrained):
-        assert torch.equal(measure_wander(net, takes[3:5]), measure_wander(net, takes[3:5]))
+        assert torch.equal(measure_variances(net, takes[3:5]), measure_variances(net, takes[3:5]))
     song = PARTS.index("song")
     assert network.wander[0, song, 0] > 0.2 > network.wander[1, song, 0]
 
 
 def test_same_seed_same_weights_other_seed_other_weights(takes):
-    lessons = [lesson_of(take, ("rock",)) for take in takes[:3]]
+    examples = [example_of(take, ("rock",)) for take in takes[:3]]
     short = FeelTraining(epochs=1, batch=2, window=64)
-    one, same = (train_feel(lessons, FeelConfig(("rock",), width=8), short).state_dict() for _ in range(2))
+    one, same = (train_feel(examples, FeelConfig(("rock",), width=8), short).state_dict() for _ in range(2))
     other = train_feel(
-        lessons, FeelConfig(("rock",), width=8), FeelTraining(epochs=1, batch=2, window=64, seed=1)
+        examples, FeelConfig(("rock",), width=8), FeelTraining(epochs=1, batch=2, window=64, seed=1)
     ).state_dict()
     assert all(torch.equal(one[key], same[key]) for key in one)
     assert any(not torch.equal(one[key], other[key]) for key in one)
@@ -152,7 +159,7 @@ def test_weights_of_a_feel_are_no_drummer_and_damage_is_told(network, takes, tmp
     data = bytearray(path.read_bytes())
     data[-3] ^= 1
     path.write_bytes(bytes(data))
-    with pytest.raises(CheckpointError):
+    with pytest.raises(WeightsError):
         load_feel(path)
 
 

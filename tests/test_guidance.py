@@ -1,36 +1,14 @@
-"""A style wish that counts more than once."""
+"""The guidance that a drummer plays with, from the controls a user gives."""
 
 import torch
-from torch import nn
 
-from basedrum.drummer.guidance import Guided
-from basedrum.models.config import ModelConfig
-
-
-class Toy(nn.Module):
-    config = ModelConfig()
-
-    def forward(self, condition, noise):
-        return noise + 2.0 * condition.style[:, None]
+from basedrum.drummer.controls import Controls
+from basedrum.drummer.guidance import guidance_of
+from basedrum.models.protocol import Guidance
 
 
-def condition(style):
-    from basedrum.models.condition import Condition
-
-    empty = torch.zeros(2, 1)
-    style = torch.tensor(style)
-    return Condition(**{name: style if name == "style" else empty for name in Condition.__dataclass_fields__})
-
-
-def test_the_step_that_a_style_makes_is_made_longer():
-    noise = torch.tensor([[1.0], [5.0]])
-    told = condition([3, 0])
-    assert torch.equal(Guided(Toy(), 1.0)(told, noise), torch.tensor([[7.0], [5.0]]))
-    assert torch.equal(Guided(Toy(), 3.0)(told, noise), torch.tensor([[19.0], [5.0]])), (
-        "and none where none is asked for"
-    )
-    assert torch.equal(Guided(Toy(), 3.0)(condition([0, 0]), noise), noise)
-
-
-def test_it_keeps_the_config_of_what_it_guides():
-    assert Guided(Toy()).config is Toy.config
+def test_controls_are_guided_with_the_scales_that_ship():
+    mask = torch.ones(1, 4, 6, dtype=torch.bool)
+    found = guidance_of(Controls(temperature=0.5, density=9.0, style="rock"), mask, keep_new=True)
+    assert found == Guidance(0.5, style=6.0, density=1.3, hold=0.4, allowed_repeats=mask, keep_new=True)
+    assert guidance_of(Controls()) == Guidance(1.0, 6.0, 1.3, 0.4, None, False)

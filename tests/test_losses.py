@@ -1,4 +1,4 @@
-"""The games on three numbers by hand."""
+"""The losses on three numbers by hand."""
 
 import math
 
@@ -6,12 +6,10 @@ import pytest
 import torch
 
 from basedrum.training.losses import (
-    HingeLoss,
     MidinetLoss,
     RelativisticLoss,
     WassersteinLoss,
-    divergence,
-    likelihood,
+    logistic_loss,
     matching,
     slope_from_one,
     squared_slope,
@@ -25,33 +23,28 @@ def softplus(x):
 
 
 def test_relativistic():
-    assert RelativisticLoss().critic(REAL, FAKE).item() == pytest.approx(
+    assert RelativisticLoss().discriminator(REAL, FAKE).item() == pytest.approx(
         (softplus(-1) + softplus(1) + softplus(0)) / 3
     )
-    assert RelativisticLoss().generator(REAL, FAKE).item() == pytest.approx(
+    assert RelativisticLoss().model(REAL, FAKE).item() == pytest.approx(
         (softplus(1) + softplus(-1) + softplus(0)) / 3
     )
 
 
-def test_hinge():
-    assert HingeLoss().critic(REAL, FAKE).item() == pytest.approx((0 + 0 + 2) / 3 + (1 + 4 + 0) / 3)
-    assert HingeLoss().generator(REAL, FAKE).item() == pytest.approx(-2 / 3)
-
-
 def test_wasserstein():
-    assert WassersteinLoss().critic(REAL, FAKE).item() == pytest.approx(2 / 3 - 2 / 3)
-    assert WassersteinLoss().critic(REAL, FAKE - 1).item() == pytest.approx(-1.0)
-    assert WassersteinLoss().generator(REAL, FAKE).item() == pytest.approx(-2 / 3)
+    assert WassersteinLoss().discriminator(REAL, FAKE).item() == pytest.approx(2 / 3 - 2 / 3)
+    assert WassersteinLoss().discriminator(REAL, FAKE - 1).item() == pytest.approx(-1.0)
+    assert WassersteinLoss().model(REAL, FAKE).item() == pytest.approx(-2 / 3)
 
 
 def test_midinet_smooths_the_real_label_on_one_side():
     one = torch.tensor([0.7])
     real_part = 0.9 * softplus(-0.7) + 0.1 * softplus(0.7)
-    assert MidinetLoss().critic(one, one).item() == pytest.approx(real_part + softplus(0.7))
-    assert MidinetLoss().generator(one, one).item() == pytest.approx(softplus(-0.7))
+    assert MidinetLoss().discriminator(one, one).item() == pytest.approx(real_part + softplus(0.7))
+    assert MidinetLoss().model(one, one).item() == pytest.approx(softplus(-0.7))
 
 
-def test_slopes_of_a_linear_and_a_square_critic():
+def test_slopes_of_a_linear_and_a_square_score():
     drums = torch.tensor([[[1.0, 2.0]], [[0.0, 3.0]]])
     linear = squared_slope(lambda d: (d * torch.tensor([3.0, 4.0])).sum(dim=(1, 2)), drums)
     assert linear.tolist() == pytest.approx([25.0, 25.0])
@@ -63,20 +56,20 @@ def test_slopes_of_a_linear_and_a_square_critic():
     assert between.tolist() == pytest.approx([16.0, 16.0], rel=1e-4)
 
 
-def test_the_penalty_teaches_the_critic():
+def test_the_penalty_teaches_the_discriminator():
     weight = torch.tensor([3.0, 4.0], requires_grad=True)
     squared_slope(lambda d: (d * weight).sum(dim=(1, 2)), torch.ones(1, 1, 2)).sum().backward()
     assert weight.grad.tolist() == pytest.approx([6.0, 8.0])
 
 
-def test_likelihood_counts_only_steps_that_exist():
-    logits, drums = torch.zeros(1, 3, 2), torch.tensor([[[1.0, 0.0], [0.0, 0.0], [1.0, 1.0]]])
-    assert likelihood(logits, drums, torch.tensor([[1.0, 1.0, 0.0]])).item() == pytest.approx(4 * math.log(2))
+def test_matching():
+    real, fake = torch.tensor([[1.0], [3.0]]), torch.tensor([[0.0], [1.0]])
+    assert matching(real, fake).item() == pytest.approx(1.5**2)
 
 
-def test_divergence_and_matching():
-    assert divergence(torch.zeros(3, 2), torch.zeros(3, 2)).item() == 0
-    assert divergence(torch.tensor([[1.0, 2.0]]), torch.zeros(1, 2)).item() == pytest.approx(2.5)
-    assert matching(torch.tensor([[1.0], [3.0]]), torch.tensor([[0.0], [1.0]])).item() == pytest.approx(
-        1.5**2
+def test_the_logistic_loss_is_log_2_for_scores_that_say_nothing():
+    assert logistic_loss(torch.zeros(4), torch.zeros(4)).item() == pytest.approx(math.log(2))
+    assert logistic_loss(torch.full((4,), 9.0), torch.full((4,), -9.0)).item() < 1e-3
+    assert logistic_loss(REAL, FAKE).item() == pytest.approx(
+        sum(softplus(-r) + softplus(f) for r, f in ((1, 0), (2, 3), (-1, -1))) / 6
     )

@@ -86,7 +86,7 @@ def test_a_style_the_drummer_does_not_know():
 )
 def test_the_drummer_that_ships_takes_every_option(change):
     model = load_phrase_model()
-    drums = played(PlayOptions(seed=5, **change), model=model).drums
+    drums = played(PlayOptions(seed=7, **change), model=model).drums
     assert drums.hits.any() and not np.array_equal(
-        drums.hits, played(PlayOptions(seed=5), model=model).drums.hits
+        drums.hits, played(PlayOptions(seed=7), model=model).drums.hits
     )

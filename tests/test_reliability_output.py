@@ -266,7 +266,6 @@ def bash(script, *arguments):
         ["bash", "-c", script.replace("basedrum", python), "-", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=120,
     )
     return done.returncode, done.stderr
 

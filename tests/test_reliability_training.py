@@ -11,25 +11,20 @@ import time
 
 import numpy as np
 import pytest
-from nursery import STAGES, Nursery
+from nursery import STAGES
 
-from basedrum.errors import CheckpointError, TrainingError
+from basedrum.errors import TrainingError, WeightsError
 from basedrum.training.runfolder import RunFolder
 from basedrum.weights import load_drummer, load_run
 
 TINY = [
-    "model.width=8", "model.critic_width=8", "train.batch=4", "train.warmup_steps=5", "train.steps=9", "train.critic_first=2",
-    "train.mismatch_from=0.5", "train.evaluate_every=3", "train.save_every=1", "train.probe_phrases=8",
-    "train.penalty_every=2", "train.reconstruction_every=2", "train.precision='float32'",
+    "model.width=8", "model.discriminator_width=8", "train.batch=4", "train.evaluate_every=3",
+    "train.save_every=1", "train.validation_phrases=8", "train.precision='float32'",
+    "warmup.steps=5", "adversarial.steps=9",
+    "adversarial.discriminator_first=2", "adversarial.mismatch_from=0.5", "adversarial.penalty_every=2",
+    "reranking.steps=0",
 ]  # fmt: skip
 ASIDE = ("notes.part", ".mine.part", ".run.safetensors.part", "run.safetensors.12345678.part")
-
-
-@pytest.fixture(scope="module")
-def nursery(tmp_path_factory):
-    nursery = Nursery(tmp_path_factory.mktemp("nursery"))
-    yield nursery
-    nursery.close()
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +60,8 @@ def kill_and_resume(nursery, data, folder, peace, moments, kills, faults=()):
     """
     task, half, done = {"train": [str(data), str(folder), TINY], "faults": list(faults)}, 0, 0
     for nth, stage, delay in moments:
-        end = nursery.kill(delay or 0.0, nth=nth, stages=[stage], wait=60.0 if delay is None else 0.0, **task)
+        wait = "killed" if delay is None else "no"
+        end = nursery.kill(delay or 0.0, nth=nth, stages=[stage], wait=wait, **task)
         if end["status"] == 0:
             assert_as_in_peace(folder, peace)
             folder = folder.with_name(f"{folder.name}+")
@@ -116,7 +112,7 @@ def test_a_training_killed_at_random_ends_as_in_peace(nursery, practice_data, pe
 
 @pytest.mark.slow
 def test_random_kills_notice_a_plain_write(nursery, practice_data, peace, tmp_path):
-    with pytest.raises(CheckpointError, match="damaged"):
+    with pytest.raises(WeightsError, match="damaged"):
         kill_and_resume(
             nursery, practice_data, tmp_path / "war", peace, moments_at_random(["begun"]), 60, ["plain_write"]
         )
@@ -126,7 +122,7 @@ def test_random_kills_notice_a_plain_write(nursery, practice_data, peace, tmp_pa
     "fault", ["plain_write", "forget_step", "forget_moments", "forget_average", "forget_sums"]
 )
 def test_the_kill_test_notices_what_it_is_for(nursery, practice_data, peace, tmp_path, fault):
-    with pytest.raises((CheckpointError, AssertionError), match=r"damaged|differ"):
+    with pytest.raises((WeightsError, AssertionError), match=r"damaged|differ"):
         kill_and_resume(nursery, practice_data, tmp_path, peace, [(5, "written", None)], 1, [fault])
 
 
@@ -167,28 +163,23 @@ def assert_resumes(nursery, data, folder, peace):
     assert not list(folder.rglob("*.part"))
 
 
+def ended(process):
+    """Wait for the end of a process; return what it complained of. One that hangs ends with the test."""
+    try:
+        return process.communicate()[1]
+    finally:
+        process.kill()
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_leaves(nursery, practice_data, quiet, tmp_path, number, status):
-    arguments = [
-        sys.executable,
-        "-m",
-        "basedrum",
-        *command(practice_data, tmp_path),
-        "--set",
-        "train.save_every=1000",
-    ]
-    with subprocess.Popen(
-        arguments, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    ) as process:
-        while process.poll() is None and not (tmp_path / "log.csv").exists():
-            time.sleep(0.01)
-        process.send_signal(number)
-        began = time.monotonic()
-        complaint = process.communicate()[1]
-        assert time.monotonic() - began < 5
-    assert process.returncode == status, complaint
-    assert "Traceback" not in complaint and len(complaint.splitlines()) <= 2
-    assert 3 <= load_run(tmp_path / "run.safetensors")["step"] < 14
+    arguments = command(practice_data, tmp_path, "--set", "train.save_every=1000")
+    pid = nursery.start(cli=arguments, stages=["looking"], nth=0, wait="signal")
+    assert nursery.news() == "looking" and not (tmp_path / "run.safetensors").exists()
+    os.kill(pid, number)
+    end = nursery.news()
+    assert end["status"] == status and end["stderr"] == "basedrum: stopped\n"
+    assert 3 <= load_run(tmp_path / "run.safetensors")["step"] <= 4, "at once, with what was done until then"
     assert_resumes(nursery, practice_data, tmp_path, quiet)
 
 
@@ -198,7 +189,7 @@ def test_a_signal_saves_and_leaves(nursery, practice_data, quiet, tmp_path, numb
 )
 def test_a_signal_at_a_bad_moment_loses_nothing(nursery, practice_data, quiet, tmp_path, stages, nth):
     """Before the first step, in the warm-up, during a look, again and again while it saves."""
-    pid = nursery.start(cli=command(practice_data, tmp_path), stages=stages, nth=nth, wait=0.1)
+    pid = nursery.start(cli=command(practice_data, tmp_path), stages=stages, nth=nth, wait="signal")
     while isinstance(news := nursery.news(), str):
         os.kill(pid, signal.SIGINT)
     assert news["status"] == 130, news["stderr"]
@@ -210,21 +201,19 @@ def test_a_signal_at_a_bad_moment_loses_nothing(nursery, practice_data, quiet, t
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_while_the_practice_songs_are_prepared(nursery, tmp_path, number, status):
     arguments = [part for part in command("DATA", tmp_path / "run") if part not in ("--data", "DATA")]
-    pid = nursery.start(cli=arguments, faults=["few_songs"])
-    while not list(tmp_path.glob("run/practice/songs/*.mid")):
-        time.sleep(0.002)
+    pid = nursery.start(cli=arguments, faults=["few_songs"], stages=["song"], nth=0, wait="signal")
+    assert nursery.news() == "song"
     os.kill(pid, number)
-    began = time.monotonic()
     end = nursery.news()
-    assert end["status"] == status and time.monotonic() - began < 5, end["stderr"]
-    assert "Traceback" not in end["stderr"]
+    assert end["status"] == status and "Traceback" not in end["stderr"], end["stderr"]
+    assert len(list(tmp_path.glob("run/practice/songs/*.mid"))) == 1, "at once, not when all are made"
     end = nursery.run(cli=arguments, faults=["few_songs"])
     assert end["status"] == 0, end["stderr"]
 
 
 @pytest.mark.slow
 def test_signals_at_any_moment(nursery, practice_data, quiet, tmp_path):
-    """From the first import to the last step: it leaves in five seconds, and goes on where it was."""
+    """From the first import to the last step: it leaves, and goes on where it was."""
     rng, folder = np.random.default_rng(0), tmp_path / "run"
     for _ in range(12):
         number = [signal.SIGINT, signal.SIGTERM][int(rng.integers(2))]
@@ -234,9 +223,7 @@ def test_signals_at_any_moment(nursery, practice_data, quiet, tmp_path):
         ) as process:
             time.sleep(0.3 + 4 * rng.random())
             process.send_signal(number)
-            began = time.monotonic()
-            complaint = process.communicate()[1]
-            assert time.monotonic() - began < 5
+            complaint = ended(process)
         asleep = (
             -number
         )  # Python itself was still starting or leaving already; a shell says 128 + number to that too
@@ -255,7 +242,7 @@ def test_signals_at_any_moment(nursery, practice_data, quiet, tmp_path):
 def stopped(nursery, practice_data, tmp_path):
     """The folder of a training that a signal stopped in its sixth step."""
     folder = tmp_path / "stopped"
-    pid = nursery.start(cli=command(practice_data, folder), stages=["step"], nth=5, wait=0.1)
+    pid = nursery.start(cli=command(practice_data, folder), stages=["step"], nth=5, wait="signal")
     while isinstance(news := nursery.news(), str):
         os.kill(pid, signal.SIGTERM)
     assert news["status"] == 143, news["stderr"]
@@ -298,6 +285,8 @@ def test_a_size_limit_leaves_the_last_checkpoint(nursery, practice_data, quiet, 
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 12 MB of its own."""
+    if shutil.which("mount") is None:
+        pytest.skip("no mount here")
     folder = tmp_path / "disk"
     folder.mkdir()
     done = subprocess.run(
@@ -341,13 +330,13 @@ def test_a_weight_that_is_not_finite_stops_the_run_in_that_step(
     assert_refused(end, "step 7: ", "lower the learning rate", "the last checkpoint is kept", *words)
     assert load_run(tmp_path / "run.safetensors")["step"] == 7
     assert curve(tmp_path) == curve(quiet)[:2]
-    assert load_drummer(tmp_path / "drummer.safetensors").generator
+    assert load_drummer(tmp_path / "drummer.safetensors").model
     assert_resumes(nursery, practice_data, tmp_path, quiet)
 
 
-@pytest.mark.parametrize("rate", ["warmup_lr", "generator_lr", "critic_lr"])
+@pytest.mark.parametrize("rate", ["warmup.lr", "adversarial.model_lr", "adversarial.discriminator_lr"])
 def test_a_learning_rate_beyond_reason_stops_the_run(nursery, practice_data, tmp_path, rate):
-    end = nursery.run(cli=command(practice_data, tmp_path, "--set", f"train.{rate}=1e30"))
+    end = nursery.run(cli=command(practice_data, tmp_path, "--set", f"{rate}=1e30"))
     assert_refused(end, "step ", "not finite", "lower the learning rate", "the last checkpoint is kept")
     step = int(end["stderr"].partition("step ")[2].partition(":")[0])
     last = load_run(tmp_path / "run.safetensors")["step"] if (tmp_path / "run.safetensors").exists() else 0
@@ -355,10 +344,10 @@ def test_a_learning_rate_beyond_reason_stops_the_run(nursery, practice_data, tmp
     assert [row["step"] for row in curve(tmp_path)] == [str(s) for s in range(3, step + 2, 3)]
 
 
-@pytest.mark.parametrize("rate", ["warmup_lr", "generator_lr", "critic_lr"])
+@pytest.mark.parametrize("rate", ["warmup.lr", "adversarial.model_lr", "adversarial.discriminator_lr"])
 def test_a_loss_beyond_reason_is_named(nursery, practice_data, tmp_path, rate):
     """As before, with no checkpoint in between that would notice the weights."""
-    settings = ("--set", f"train.{rate}=1e30", "--set", "train.save_every=1000")
+    settings = ("--set", f"{rate}=1e30", "--set", "train.save_every=1000")
     end = nursery.run(cli=command(practice_data, tmp_path, *settings))
     assert_refused(
         end, "step ", "the loss ", "is not finite", "lower the learning rate", "the last checkpoint is kept"
@@ -367,7 +356,7 @@ def test_a_loss_beyond_reason_is_named(nursery, practice_data, tmp_path, rate):
 
 @pytest.mark.parametrize(
     "value",
-    ["train.warmup_lr=-1", "train.critic_lr=nan", "train.beta1=1.0", "train.seed=9223372036854775808"],
+    ["warmup.lr=-1", "reranking.lr=nan", "adversarial.beta1=1.0", "train.seed=9223372036854775808"],
 )
 def test_a_setting_that_no_optimiser_takes_is_refused(nursery, practice_data, tmp_path, value):
     assert_refused(nursery.run(cli=command(practice_data, tmp_path, "--set", value)), value.partition("=")[0])
@@ -393,7 +382,7 @@ def test_a_second_training_is_refused_before_torch_is_imported(practice_data, tm
 
 def test_the_first_training_is_not_disturbed_by_a_second(nursery, practice_data, quiet, tmp_path):
     """Not even while its practice songs would be prepared, nor by its sweeping."""
-    pid = nursery.start(cli=command(practice_data, tmp_path), stages=["written"], nth=3, wait=60.0)
+    pid = nursery.start(cli=command(practice_data, tmp_path), stages=["written"], nth=3)
     assert nursery.news() == "written"
     assert list(tmp_path.glob(".run.safetensors.*.part"))
     with pytest.raises(TrainingError, match="another training"), RunFolder(tmp_path).lock():
@@ -417,20 +406,10 @@ def test_the_folder_is_held_while_the_practice_songs_are_prepared(nursery, tmp_p
         pass
 
 
-def test_a_training_does_not_depend_on_where_and_when_it_runs(practice_data, tmp_path):
+def test_a_training_does_not_depend_on_where_and_when_it_runs(practice_data, quiet, tmp_path):
     """Same data, seed and one thread: the same bytes in another folder, with another hash seed, locale and
     time zone."""
-    surroundings = (
-        {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "UTC"},
-        {"PYTHONHASHSEED": "77", "LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo"},
-    )
-    for name, variables in zip("ab", surroundings, strict=True):
-        (tmp_path / name).mkdir()
-        arguments = [sys.executable, "-m", "basedrum", *command(practice_data, tmp_path / name / "run")]
-        environment = os.environ | variables | {"OMP_NUM_THREADS": "1"}
-        subprocess.run(arguments, check=True, cwd=tmp_path / name, env=environment, capture_output=True)
-    files = [
-        [(tmp_path / name / "run" / f"{kind}.safetensors").read_bytes() for kind in ("run", "drummer")]
-        for name in "ab"
-    ]
-    assert files[0] == files[1]
+    variables = {"PYTHONHASHSEED": "77", "LC_ALL": "C", "TZ": "Asia/Tokyo", "OMP_NUM_THREADS": "1"}
+    arguments = [sys.executable, "-m", "basedrum", *command(practice_data, tmp_path / "run")]
+    subprocess.run(arguments, check=True, cwd=tmp_path, env=os.environ | variables, capture_output=True)
+    assert_as_in_peace(tmp_path / "run", quiet)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from basedrum.drummer import form
 from basedrum.drummer.form import phrase_starts
 from basedrum.drummer.layout import bass_sources, first_full_bar, phrase_windows
 from basedrum.drummer.song import in_threes, play_song
@@ -306,6 +307,9 @@ def test_a_first_note_in_the_first_half_of_its_bar_is_no_pickup():
         0,
         0,
     ]
+    half, quarter_step = 2 * QUARTER, QUARTER // 16
+    assert first_full_bar(grid, half - quarter_step) == 1, "played a little early"
+    assert first_full_bar(grid, half - quarter_step - 1) == 0
     assert first_full_bar(Grid(QUARTER, 3 * BAR, time_signatures=((0, 6, 8),)), 3 * 240) == 1
     assert first_full_bar(grid, None) == 0
 
@@ -331,6 +335,16 @@ def test_without_a_reason_phrases_are_four_bars():
     assert phrases("abcdefghijklmnop") == [0, 4, 8, 12]
     assert phrases("aaaaaaaaaaaaaa") == [0, 4, 8, 12]
     assert phrases("ab") == [0]
+
+
+@pytest.mark.parametrize(("size", "cost"), [(1, 5), (2, 4), (3, 5)])
+def test_a_short_phrase_is_put_in_for_more_evidence_than_it_costs(monkeypatch, size, cost):
+    """The evidence is on bars 4 apart, the first of which is `size`: a short phrase reaches all of them."""
+    for evidence, starts in ((cost + 0.1, [0, *range(size, 16, 4)]), (cost - 0.1, [0, 4, 8, 12])):
+        borders = np.zeros(16)
+        borders[size::4] = evidence / len(borders[size::4])
+        monkeypatch.setattr(form, "section_borders", lambda bass, borders=borders: borders)
+        assert phrase_starts(np.zeros((16, 16, 72), bool), 0, 16) == starts
 
 
 def test_an_intro_of_two_bars_is_a_phrase_of_its_own():

@@ -7,12 +7,13 @@ import io
 import itertools
 import math
 import sys
-import time
 import types
 import wave
+from unittest import mock
 
 import numpy as np
 import pytest
+from work import Calls, Memory
 
 from basedrum.errors import BasedrumError
 from basedrum.music import kit
@@ -231,8 +232,8 @@ def test_what_is_too_long_is_refused():
         render([Part("Drums", 0, True, Notes(many, many + 1, many + 40, many + 1))], grid_of())
 
 
-def test_three_minutes_are_rendered_in_seconds():
-    """It takes about half a second; the limit leaves room for a busy machine."""
+def test_each_sound_of_three_minutes_is_made_once(monkeypatch):
+    """2,543 notes, but few sounds: a drum for each timbre and noise, a tone for each pitch."""
     num_beats = 360
     beat = np.arange(num_beats)
     song_drums = drums(
@@ -242,10 +243,15 @@ def test_three_minutes_are_rendered_in_seconds():
     )
     line = bass(*((b / 2, 0.5, 33 + b % 12, 90) for b in range(num_beats * 2)))
     sound._strike.cache_clear()
-    began = time.process_time()
-    samples, rate = render([song_drums, line], grid_of(num_beats // 4))
+    tones = mock.Mock(side_effect=sound._tone)
+    monkeypatch.setattr(sound, "_tone", tones)
+    with Memory() as memory, Calls() as calls:
+        samples, rate = render([song_drums, line], grid_of(num_beats // 4))
     assert len(samples) / rate == pytest.approx(180 + TAIL_S, abs=0.01)
-    assert time.process_time() - began < 6
+    assert sound._strike.cache_info().misses <= 4 * sound.STRENGTHS * sound.TAKES
+    assert tones.call_count == 12, "an octave of pitches"
+    assert calls.count < 40 * 2_543
+    assert memory.peak_bytes < 3 * samples.nbytes, "the song, and a little to work with"
 
 
 class FakeSynth:

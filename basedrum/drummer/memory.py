@@ -1,7 +1,7 @@
-"""What a drummer remembers of a song: the bass it heard and the drums that were played, phrase after phrase.
+"""What a drummer remembers of a song: the bass and the drums that were played, phrase after phrase.
 
 Of the next phrase it knows the bass of the one before, and recalls the drums of the one whose bass was most
-like it (`basedrum.models.recall`). So a verse that comes back after a chorus can get its groove back.
+like its own (`basedrum.models.recall`). So a verse that comes back after a chorus can get its groove back.
 
 Conventions: n songs are remembered side by side; a song that ends leaves its row, the last rows first.
 """
@@ -13,17 +13,33 @@ from dataclasses import dataclass
 import numpy as np
 
 from basedrum.models.recall import bass_line, recall
-from basedrum.music.grid import MEASURES_PER_PHRASE
+from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_PHRASE
+from basedrum.music.kit import NUM_VOICES
 
 
 @dataclass(frozen=True)
 class Recollection:
-    """What comes to mind for n phrases: bass_before (n, 2, 64, 72) bool, recalled (n, 64, 12) bool, likeness
-    (n, 4) float32 of the measures, zeros where nothing is recalled."""
+    """What is known of the songs of n phrases.
+
+    Attributes:
+        bass_before: (n, 2, 64, 72) bool, the bass of the phrase before; that of the phrase itself at the
+            beginning of a song.
+        recalled: (n, 64, 12) bool, the drums of the recalled phrase, without hits where none is recalled.
+        likeness: (n, 4) float32, how alike the measures of both phrases' bass are, 0 where none is recalled.
+        recalled_line: (n, 64) int8, the line of the recalled phrase's bass (`models.recall`), -1 where none
+            is recalled.
+    """
 
     bass_before: np.ndarray
     recalled: np.ndarray
     likeness: np.ndarray
+    recalled_line: np.ndarray
+
+    def __getitem__(self, rows: slice) -> Recollection:
+        """Return what is known of some of the phrases."""
+        return Recollection(
+            self.bass_before[rows], self.recalled[rows], self.likeness[rows], self.recalled_line[rows]
+        )
 
 
 class Memory:
@@ -35,25 +51,27 @@ class Memory:
         self.hits: list[np.ndarray] = []
 
     def remember(self, bass: np.ndarray, hits: np.ndarray) -> None:
-        """Add the next phrase of each song: bass (n, 2, 64, 72) as it was heard, drums (n, 64, 12) as they
-        were played."""
+        """Add the next phrase of each song: bass (n, 2, 64, 72), drums (n, 64, 12)."""
         self.bass_before = np.asarray(bass, bool)
         self.lines.append(bass_line(self.bass_before[:, 0]))
         self.hits.append(np.asarray(hits, bool))
 
     def recollect(self, bass: np.ndarray) -> Recollection:
-        """Return what comes to mind with bass (n, 2, 64, 72); before the first phrase, the bass itself and no
-        drums."""
+        """Return what is known when phrases with the bass (n, 2, 64, 72) are to be played."""
         bass, size = np.asarray(bass, bool), len(bass)
-        if self.bass_before is None:
-            return Recollection(bass, *_nothing(size))
+        before = bass if self.bass_before is None else self.bass_before[:size]
+        nothing = Recollection(
+            before,
+            np.zeros((size, STEPS_PER_PHRASE, NUM_VOICES), bool),
+            np.zeros((size, MEASURES_PER_PHRASE), np.float32),
+            np.full((size, STEPS_PER_PHRASE), -1, np.int8),
+        )
         earlier = [line[:size] for line in self.lines[:-1]]
         if not earlier:
-            return Recollection(self.bass_before[:size], *_nothing(size))
+            return nothing
         which, likeness = recall(bass_line(bass[:, 0]), np.stack(earlier, axis=1))
-        recalled = np.stack([self.hits[max(at, 0)][row] for row, at in enumerate(which)])
-        return Recollection(self.bass_before[:size], recalled & (which >= 0)[:, None, None], likeness)
-
-
-def _nothing(size: int) -> tuple[np.ndarray, np.ndarray]:
-    return np.zeros((size, 64, 12), bool), np.zeros((size, MEASURES_PER_PHRASE), np.float32)
+        recalled, lines = nothing.recalled.copy(), nothing.recalled_line.copy()
+        for row in np.flatnonzero(which >= 0):
+            recalled[row] = self.hits[which[row]][row]
+            lines[row] = self.lines[which[row]][row]
+        return Recollection(before, recalled, likeness, lines)

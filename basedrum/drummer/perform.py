@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from basedrum.drummer.controls import Controls
 from basedrum.drummer.feel import with_feel
 from basedrum.drummer.fills import FillingPlayer, other_seeds
 from basedrum.drummer.redo import Kept, redo_song
@@ -41,9 +42,7 @@ class PhraseDrummer(Protocol):
     lookahead: int
     styles: tuple[str, ...]
 
-    def new_song(
-        self, seed: int, *, temperature: float, density: float | None, style: str | None
-    ) -> SongPlayer:
+    def new_song(self, seed: int, controls: Controls) -> SongPlayer:
         """Return a player for one song. Raises ConfigError for a style the drummer does not know."""
 
 
@@ -111,15 +110,11 @@ def perform(
     seed = seed_of(bass) if options.seed is None else options.seed
     options = replace(options, seed=seed)
 
-    def new_song(seed: int) -> SongPlayer:
-        return model.new_song(
-            seed, temperature=options.temperature, density=options.density, style=options.style
-        )
-
-    song = new_song(seed)
+    controls = Controls(options.temperature, options.density, options.style)
+    song = model.new_song(seed, controls)
     player: PhrasePlayer = song
     if options.fills != 1:
-        others = [new_song(other) for other in other_seeds(seed)]
+        others = [model.new_song(other, controls) for other in other_seeds(seed)]
         player = FillingPlayer(song, others, options.fills, seed)
     with one_thread():
         if kept is None:

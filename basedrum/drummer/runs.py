@@ -1,7 +1,6 @@
-"""A drummer as an evaluation asks it: many songs side by side, the k-th call with the k-th phrase of each.
+"""A drummer as an evaluation of phrases asks it: many songs side by side, the k-th call with the k-th phrase.
 
-A run keeps its row from call to call. The dice of a song last from its first phrase to its last, as they do
-when a whole song is played.
+A song keeps its row from call to call. To go when evaluations play whole songs.
 """
 
 from __future__ import annotations
@@ -9,25 +8,25 @@ from __future__ import annotations
 import numpy as np
 
 from basedrum.drummer.memory import Memory
-from basedrum.drummer.sampling import PhraseModel
+from basedrum.drummer.sampling import PhraseInputs, PhraseModel
+from basedrum.models.noise import Noise, phrase_noise
 
 
 class RunDrummer:
     """Plays `basedrum.evaluation.playing`: name, lookahead, `start_songs`, `play`.
 
     After `start_songs` the calls up to the next one without previous drums are one set of songs; any other
-    call throws dice of its own from its seed.
+    call has noise of its own from its seed.
     """
 
     def __init__(self, model: PhraseModel) -> None:
         self.model, self.name, self.lookahead = model, model.name, model.lookahead
         self.song_seed: int | None = None
         self.index = 0
-        self.takes: np.ndarray | None = None
         self.memory = Memory()
 
     def start_songs(self, num_songs: int, seed: int) -> None:
-        self.song_seed, self.index, self.takes, self.memory = seed, 0, None, Memory()
+        self.song_seed, self.index, self.memory = seed, 0, Memory()
 
     def play(
         self,
@@ -40,21 +39,16 @@ class RunDrummer:
         """Return hits (n, 64, 12) bool for bass (n, 2, 64, 72), qpm (n,), measure_steps (n, 4)."""
         if self.song_seed is not None and self.index > 0 and previous is None:
             self.song_seed, self.index = None, 0
+        phrases = PhraseInputs(bass, qpm, measure_steps, previous)
         if self.song_seed is None:
-            return self.model.play(bass, qpm, measure_steps, previous, seed)
-        takes = None if self.takes is None else self.takes[: len(bass)]
-        answer = self.model.answer(
-            bass,
-            qpm,
-            measure_steps,
-            previous,
-            self.song_seed,
-            index=self.index,
-            takes=takes,
-            memory=self.memory,
-        )
-        if self.takes is None:
-            self.takes = answer.takes
-        self.memory.remember(bass, answer.hits)
+            return self.model.sample(phrases, _noise(len(bass), seed, 0))
+        known = self.memory.recollect(bass)
+        hits = self.model.sample(phrases, _noise(len(bass), self.song_seed, self.index), known=known)
+        self.memory.remember(bass, hits)
         self.index += 1
-        return answer.hits
+        return hits
+
+
+def _noise(size: int, seed: int, index: int) -> Noise:
+    seeds = np.random.SeedSequence([seed, 0]).generate_state(size, np.uint64)
+    return Noise.join([phrase_noise(int(song), index) for song in seeds])

@@ -1,56 +1,67 @@
-"""A loaded drummer, asked for one phrase at a time (a song) or for many at once (an evaluation).
+"""A loaded drummer, asked for one phrase after the other (a song) or for many at once.
 
-The dice of a song are thrown once and kept; each phrase gets them mixed with a few fresh ones, and its
-measures share them all. Two phrases with the same bass then get recognisably the same groove, two measures
-with the same bass often the very same one, and the same seed gives the same song whatever is played beside
+All chance comes from `models.noise.phrase_noise`: the same seed gives the same song whatever is played beside
 it.
 
-Conventions: drums are kit hits, (64, 12) or (n, 64, 12) bool, whatever the family makes inside.
+Conventions: drums are kit hits, (64, 12) or (n, 64, 12) bool.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from basedrum.drummer.guidance import Guided
+from basedrum.drummer.controls import Controls
+from basedrum.drummer.guidance import guidance_of
 from basedrum.drummer.memory import Memory, Recollection
-from basedrum.drummer.ranking import ANSWERS, SILENT_BAR, STRICTNESS, draw_answers
-from basedrum.errors import ConfigError, printable
-from basedrum.models.binary import MEASURES_SHARE, PHRASES_SHARE, Noise, draw_song_noise, spread, vary
 from basedrum.models.condition import Condition, as_measures
-from basedrum.models.families import perform
-from basedrum.music import kit
-from basedrum.music.grid import MEASURES_PER_PHRASE
+from basedrum.models.noise import Noise, phrase_noise
+from basedrum.models.protocol import Discriminator
 from basedrum.music.rolls import active_steps
 from basedrum.weights import Drummer, load_drummer
 
 PHRASES_AT_ONCE = 64
+SILENT_BAR = 4.0
+"""What each bar without a hit costs the score of a phrase: the re-ranker saw too few to mind them, and the
+drummer plays more of them than real drummers do."""
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What a user may ask for: `temperature` (0 the likeliest, 1 as learned), hits per bar, one of the
-    drummer's styles."""
+class PhraseInputs:
+    """What n phrases are played to.
 
-    temperature: float = 1.0
-    density: float | None = None
-    style: str | None = None
+    Attributes:
+        bass: (n, 2, 64, 72) bool, onset and sustain.
+        qpm: (n,) quarters per minute.
+        measure_steps: (n, 4) steps of each measure that exist.
+        previous: (n, 64, 12) bool, the drums before; None, or a phrase without any hit, is "not given".
+        allowed_repeats: (n, 4, K) bool, which bars may be repeated (choices as in `models.recall`), or None.
+        keep_new: see `models.protocol.Guidance`.
+    """
 
+    bass: np.ndarray
+    qpm: np.ndarray
+    measure_steps: np.ndarray
+    previous: np.ndarray | None = None
+    allowed_repeats: np.ndarray | None = None
+    keep_new: bool = False
 
-@dataclass(frozen=True)
-class Answers:
-    """Answers to n phrases: hits (n, 64, 12) bool; takes (n,), the throw of the song's dice they were played
-    with; scores (n,), how real the ranker finds them (0 without one)."""
+    def __len__(self) -> int:
+        return len(self.bass)
 
-    hits: np.ndarray
-    takes: np.ndarray
-    scores: np.ndarray
+    def __getitem__(self, rows: slice) -> PhraseInputs:
+        """Return some of the phrases."""
+        parts: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            parts[field.name] = value[rows] if isinstance(value, np.ndarray) else value
+        return PhraseInputs(**parts)
 
 
 class PhraseModel:
@@ -58,251 +69,149 @@ class PhraseModel:
 
     Attributes:
         name: what it was loaded as.
-        lookahead: 0 answers the bass it is given, 1 answers with the drums of the phrase after it.
-        styles: the names that may be wished for.
-        answers: how many answers to a phrase it draws one of. Where each hit knows those before it one is
-            enough: drawn of eight, they were no harder to tell from real drummers' and took more than twice
-                as long.
+        lookahead: 0 plays to the bass it is given, 1 plays the phrase after it.
+        styles: the names that may be asked for.
     """
 
-    def __init__(
-        self,
-        drummer: Drummer,
-        phrases_share: float | None = None,
-        measures_share: float | None = None,
-        answers: int | None = None,
-        strictness: float = STRICTNESS,
-    ) -> None:
-        self.drummer, shares = drummer, drummer.config.shares_dice
-        self.phrases_share = PHRASES_SHARE * shares if phrases_share is None else phrases_share
-        self.measures_share = MEASURES_SHARE * shares if measures_share is None else measures_share
-        self.name, self.config, self.strictness = drummer.name, drummer.config, strictness
+    def __init__(self, drummer: Drummer) -> None:
+        self.drummer, self.name, self.config = drummer, drummer.name, drummer.config
         self.lookahead, self.styles = drummer.config.lookahead, drummer.config.styles
-        wanted = (ANSWERS if shares else 1) if answers is None else answers
-        self.answers = wanted if drummer.ranker is not None else 1
-        self.generator = Guided(drummer.generator) if drummer.config.plays_kit else drummer.generator
 
-    def new_song(
-        self, seed: int, *, temperature: float = 1.0, density: float | None = None, style: str | None = None
-    ) -> SongState:
-        """Throw the dice of a song. Raises ConfigError for a style the drummer does not know."""
-        return SongState(self, seed, self._checked(Wishes(temperature, density, style)))
+    def new_song(self, seed: int, controls: Controls | None = None) -> SongState:
+        """Begin a song. Raises ConfigError for a style the drummer does not know."""
+        controls = controls or Controls()
+        controls.check(self.styles)
+        return SongState(self, seed, controls)
 
-    def play(self, *phrases, **more) -> np.ndarray:
-        """Return hits (n, 64, 12) bool for n phrases at once, told as `answer` is."""
-        return self.answer(*phrases, **more).hits
-
-    def answer(
+    def sample(
         self,
-        bass: np.ndarray,
-        qpm: np.ndarray,
-        measure_steps: np.ndarray,
-        previous: np.ndarray | None,
-        seed: int,
-        songs: np.ndarray | None = None,
-        index: int = 0,
-        wishes: Wishes | None = None,
-        takes: np.ndarray | None = None,
-        memory: Memory | None = None,
-    ) -> Answers:
-        """Answer n phrases at once.
+        phrases: PhraseInputs,
+        noise: Noise,
+        controls: Controls | None = None,
+        known: Recollection | None = None,
+    ) -> np.ndarray:
+        """Return hits (n, 64, 12) bool for n phrases, each independent of the others.
 
         Args:
-            bass: (n, 2, 64, 72) bool; qpm: (n,); measure_steps: (n, 4).
-            previous: (n, 64, 12) bool, the drums before each phrase; None, or a phrase without any hit, is
-                "not given".
-            seed, songs, index: the dice: phrases with the same seed and the same number in `songs` (n,) share
-                the dice of a song (each its own where songs is None); `index` is the place of the phrase in
-                its song.
-            memory: of the songs until then. None: the bass is taken to have been the same before, and nothing
-                is recalled.
-            takes: (n,) which of a song's throws to go on with: what was drawn for its first phrase. None
-                throws anew.
+            noise: of the n phrases.
+            known: of their songs until then; None: the bass before was the same, and nothing is recalled.
+
+        Raises:
+            ConfigError: a style the drummer does not know.
         """
-        wishes = self._checked(wishes or Wishes())
-        size = len(bass)
-        numbers = np.arange(size) if songs is None else np.asarray(songs)
-        condition = self._condition(bass, qpm, measure_steps, previous, wishes)
-        if self.config.memory:
-            condition = _with_memory(condition, (memory or Memory()).recollect(bass))
-        num_answers = self.answers if wishes.temperature > 0 else 1  # at 0 all answers are the same
-        parts = []
+        controls = controls or Controls()
+        controls.check(self.styles)
+        known = known or Memory().recollect(phrases.bass)
+        hits = []
         with torch.inference_mode():
-            for first in range(0, size, PHRASES_AT_ONCE):
-                at = np.arange(first, min(first + PHRASES_AT_ONCE, size))
-                kept = None if takes is None else np.asarray(takes)[at]
-                told = condition[torch.from_numpy(at)]
-                parts.append(
-                    self._draw(told, seed, numbers[at], index, kept, num_answers, wishes.temperature)
-                )
-        hits, kept, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return Answers(hits if self.config.plays_kit else kit.fold(hits), kept, scores)
+            for first in range(0, len(phrases), PHRASES_AT_ONCE):
+                rows = slice(first, first + PHRASES_AT_ONCE)
+                condition = self.condition(phrases[rows], controls, known[rows])
+                allowed = phrases.allowed_repeats
+                mask = None if allowed is None else torch.from_numpy(np.asarray(allowed[rows], bool))
+                guidance = guidance_of(controls, mask, phrases.keep_new)
+                hits.append(self.drummer.model.sample(condition, noise[rows], guidance).numpy())
+        return np.concatenate(hits)
 
-    def _draw(
-        self,
-        condition: Condition,
-        seed: int,
-        songs: np.ndarray,
-        index: int,
-        takes: np.ndarray | None,
-        num_answers: int,
-        temperature: float,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return hits, takes and scores of n phrases: `num_answers` are played, one is drawn."""
-        size, where = len(songs), np.arange(len(songs))
-        dice = [_Dice(seed, number, index) for number in songs.tolist()]
-        thrown = [
-            d.noise(self, num_answers, None if takes is None else int(takes[i])) for i, d in enumerate(dice)
-        ]
-        noise = Noise.braid(thrown)  # (k n, ...), the first throw of all phrases first
-        uniform = (
-            torch.from_numpy(np.stack([d.plan(num_answers) for d in dice], axis=1)).float().flatten(0, 1)
-        )
-        hits = perform(self.generator, self.drummer.planner, condition, noise, uniform, temperature)
-        drawn, scores = np.zeros(size, int), np.zeros((num_answers, size))
-        if self.drummer.ranker is not None:
-            silent = ~as_measures(hits).flatten(2).any(dim=2)  # (k n, M)
-            scores = self.drummer.ranker(hits.float(), condition)[0] - SILENT_BAR * silent.sum(dim=1)
-            scores = scores.numpy().reshape(num_answers, size)
-        if num_answers > 1:
-            drawn = draw_answers(scores, [d.rng("draw") for d in dice], self.strictness)
-        chosen = hits.numpy().reshape(num_answers, size, *hits.shape[1:])[drawn, where]
-        return chosen, drawn if takes is None else takes, scores[drawn, where]
-
-    def _checked(self, wishes: Wishes) -> Wishes:
-        if wishes.style is not None and wishes.style not in self.styles:
-            if not self.styles:
-                raise ConfigError(
-                    f"style {printable(wishes.style)}: this drummer knows no styles, leave --style out"
-                )
-            near = difflib.get_close_matches(wishes.style, self.styles, n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
-            raise ConfigError(
-                f"style {printable(wishes.style)}: unknown, {hint}use one of {', '.join(self.styles)}"
-            )
-        return wishes
-
-    def _condition(
-        self,
-        bass: np.ndarray,
-        qpm: np.ndarray,
-        measure_steps: np.ndarray,
-        previous: np.ndarray | None,
-        wishes: Wishes,
-    ) -> Condition:
-        size, voices = len(bass), self.config.num_voices
-        if previous is None:
-            before, given = torch.zeros(size, 64, voices), torch.zeros(size)
+    def condition(self, phrases: PhraseInputs, controls: Controls, known: Recollection) -> Condition:
+        """Return what the networks are given."""
+        size, active = len(phrases), np.stack([active_steps(row) for row in phrases.measure_steps])
+        if phrases.previous is None:
+            previous, given = torch.zeros(size, *known.recalled.shape[1:]), torch.zeros(size)
         else:
-            wide = previous if self.config.plays_kit else kit.unfold(previous)
-            before, given = _floats(wide), _floats(previous.any(axis=(1, 2)))
-        steps = np.asarray(measure_steps)
-        style = 0 if wishes.style is None else 1 + self.styles.index(wishes.style)
+            previous, given = _floats(phrases.previous), _floats(phrases.previous.any(axis=(1, 2)))
+        style = 0 if controls.style is None else 1 + self.styles.index(controls.style)
         return Condition(
-            bass=_floats(bass),
-            qpm=_floats(qpm),
-            active=_floats(np.stack([active_steps(row) for row in steps])),
-            previous=before,
+            bass=_floats(phrases.bass),
+            qpm=_floats(phrases.qpm),
+            active=_floats(active),
+            previous=previous,
             has_previous=given,
             style=torch.full((size,), style),
-            density=torch.full((size,), float(wishes.density or 0.0)),
+            density=torch.full((size,), float(controls.density or 0.0)),
+            bass_before=_floats(known.bass_before),
+            recalled=_floats(known.recalled) * given[:, None, None],
+            likeness=_floats(known.likeness) * given[:, None],
         )
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    """A phrase that was played, and what it was played to."""
+
+    phrases: PhraseInputs
+    known: Recollection
+    hits: np.ndarray
 
 
 class SongState:
-    """A drummer in the middle of a song: its dice and the wishes it was given.
+    """A drummer in the middle of a song; follows `drummer.song.PhrasePlayer`.
 
-    `score` is how real its ranker finds what it played, the mean over the phrases; None without a ranker. It
-    compares songs played to the same bass.
+    Attributes:
+        memory: of the song so far.
     """
 
-    def __init__(self, model: PhraseModel, seed: int, wishes: Wishes) -> None:
-        self.model, self.seed, self.wishes = model, seed, wishes
-        self.takes: np.ndarray | None = None
-        self.scores: list[float] = []
+    def __init__(self, model: PhraseModel, seed: int, controls: Controls) -> None:
+        self.model, self.seed, self.controls = model, seed, controls
         self.memory = Memory()
-
-    @property
-    def score(self) -> float | None:
-        return float(np.mean(self.scores)) if self.scores and self.model.drummer.ranker is not None else None
+        self._latest: _Sampled | None = None
+        self._played: list[_Sampled] = []
 
     def play(
         self, bass: np.ndarray, qpm: float, measure_steps: np.ndarray, previous: np.ndarray | None, index: int
     ) -> np.ndarray:
         """Return hits (64, 12) bool for bass (2, 64, 72); `previous` (64, 12) or None; `index` counts phrases
         from 0."""
-        before = None if previous is None else previous[None]
+        before = None if previous is None else np.asarray(previous)[None]
         steps = np.asarray(measure_steps)[None]
-        answer = self.model.answer(
-            bass[None],
-            np.asarray([qpm]),
-            steps,
-            before,
-            self.seed,
-            index=index,
-            wishes=self.wishes,
-            takes=self.takes,
-            memory=self.memory,
-        )
-        if self.takes is None:
-            self.takes = answer.takes
-        self.scores.append(float(answer.scores[0]))
-        return answer.hits[0]
+        return self.draw(PhraseInputs(bass[None], np.asarray([qpm]), steps, before), index)
+
+    def draw(self, phrase: PhraseInputs, index: int, attempt: int = 0) -> np.ndarray:
+        """Return hits (64, 12) bool for one phrase (n = 1).
+
+        Args:
+            index: the place of the phrase in the song, from 0.
+            attempt: other noise for the same phrase; `play` is attempt 0.
+        """
+        noise = phrase_noise(self.seed, index, attempt)
+        known = self.memory.recollect(phrase.bass)
+        hits = self.model.sample(phrase, noise, self.controls, known)
+        self._latest = _Sampled(phrase, known, hits)
+        return hits[0]
 
     def remember(self, bass: np.ndarray, hits: np.ndarray) -> None:
-        """Take note of a phrase: the bass (2, 64, 72) that was heard, the drums (64, 12) that were played."""
+        """Take note of a phrase: the bass (2, 64, 72) it was played to, the drums (64, 12) played."""
+        if self._latest is not None:
+            sampled = _Sampled(self._latest.phrases, self._latest.known, np.asarray(hits, bool)[None])
+            self._played.append(sampled)
+            self._latest = None
         self.memory.remember(bass[None], hits[None])
+
+    @property
+    def score(self) -> float | None:
+        """How real the re-ranker finds what was played and remembered, the mean over the phrases.
+
+        Computed when it is asked for. It compares songs played to the same bass; None without a re-ranker or
+        phrases.
+        """
+        reranker = self.model.drummer.reranker
+        if reranker is None or not self._played:
+            return None
+        return float(np.mean([self._score(reranker, sampled) for sampled in self._played]))
+
+    def _score(self, reranker: Discriminator, sampled: _Sampled) -> float:
+        with torch.inference_mode():
+            condition = self.model.condition(sampled.phrases, self.controls, sampled.known)
+            hits = torch.from_numpy(sampled.hits)
+            silent = ~as_measures(hits).flatten(2).any(dim=2)  # (1, M)
+            score = reranker(hits.float(), condition)[0] - SILENT_BAR * silent.sum(dim=1)
+        return score.item()
 
 
 def load_phrase_model(name_or_path: str | os.PathLike = "default") -> PhraseModel:
-    """Load a shipped drummer by name or any by path. Raises CheckpointError."""
+    """Load a shipped drummer by name or any by path. Raises WeightsError."""
     return PhraseModel(load_drummer(name_or_path))
 
 
-@dataclass(frozen=True)
-class _Dice:
-    """The dice of one phrase: they depend on the seed, the song and the place in it alone, not on what is
-    played beside it."""
-
-    seed: int
-    song: int
-    index: int
-
-    def noise(self, model: PhraseModel, throws: int, take: int | None) -> Noise:
-        """Return (k, ...) throws, each with song dice of its own, or all with those of throw `take`."""
-        song = draw_song_noise(throws, model.config, self._torch("song", 0))
-        if take is not None:
-            song = song[torch.full((throws,), take)]
-        own = draw_song_noise(throws, model.config, self._torch("phrase", self.index))
-        sharing = torch.full((throws,), model.measures_share)
-        return spread(vary(song, own, model.phrases_share), sharing, self._torch("measures", self.index))
-
-    def plan(self, throws: int) -> np.ndarray:
-        """Return (k, 4) numbers in 0..1."""
-        return self.rng("plan").random((throws, MEASURES_PER_PHRASE))
-
-    def rng(self, what: str) -> np.random.Generator:
-        return np.random.default_rng(self._words(what, self.index))
-
-    def _torch(self, what: str, index: int) -> torch.Generator:
-        generator = torch.Generator()
-        state = np.random.SeedSequence(self._words(what, index)).generate_state(1, np.uint64)[0]
-        generator.manual_seed(int(state) >> 1)
-        return generator
-
-    def _words(self, what: str, index: int) -> list[int]:
-        return [self.seed % (1 << 64), self.song, index, int.from_bytes(what.encode()[:4], "little")]
-
-
-def _with_memory(condition: Condition, known: Recollection) -> Condition:
-    given = condition.has_previous[:, None]
-    likeness = _floats(known.likeness) * given
-    return condition.replace(
-        bass_before=_floats(known.bass_before),
-        recalled=_floats(known.recalled) * given[..., None],
-        likeness=likeness,
-    )
-
-
-def _floats(array: np.ndarray) -> Tensor:
+def _floats(array: npt.ArrayLike) -> Tensor:
     return torch.from_numpy(np.asarray(array)).float()

@@ -26,7 +26,9 @@ from basedrum.corpus.phrases import PhraseDataset
 from basedrum.drummer.feel import with_feel
 from basedrum.drummer.fills import END_STEPS, HANDS, FillingPlayer, other_seeds
 from basedrum.drummer.memory import Memory
-from basedrum.drummer.sampling import PhraseModel, Wishes, load_phrase_model
+from basedrum.drummer.controls import Controls
+from basedrum.drummer.sampling import PhraseInputs, PhraseModel, load_phrase_model
+from basedrum.models.noise import Noise, phrase_noise
 from basedrum.evaluation.playing import Stage, set_stage
 from basedrum.evaluation.styles import StyleJudge, known_styles, train_style_judge
 from basedrum.files import write_atomic
@@ -115,7 +117,7 @@ def fill_activity(hits: np.ndarray, measure_steps: np.ndarray) -> np.ndarray:
     return out
 
 
-def play(model: PhraseModel, stage: Stage, wishes: Wishes, seed: int) -> np.ndarray:
+def play(model: PhraseModel, stage: Stage, controls: Controls, seed: int) -> np.ndarray:
     """Return hits (n, 64, 12) bool on every phrase of the stage, each song from its first phrase to its
     last."""
     hits = np.zeros_like(stage.real)
@@ -129,9 +131,9 @@ def play(model: PhraseModel, stage: Stage, wishes: Wishes, seed: int) -> np.ndar
         at = firsts[: int((lengths > place).sum())] + place
         before = hits[at - 1] if place else None
         where = stage.bass[at], stage.qpm[at], stage.measure_steps[at]
-        hits[at] = model.play(
-            *where, before, seed, stage.songs[at], index=place, wishes=wishes, memory=memory
-        )
+        noise = Noise.join([phrase_noise(seed + 4099 * int(song), place) for song in stage.songs[at]])
+        known = memory.recollect(stage.bass[at])
+        hits[at] = model.sample(PhraseInputs(*where, before), noise, controls, known)
         memory.remember(stage.bass[at], hits[at])
     return _cut(hits, stage)
 
@@ -159,7 +161,7 @@ def density_curve(model: PhraseModel, stage: Stage, seed: int = 0) -> Curve:
         "hits a bar",
         DENSITIES,
         stage,
-        lambda x: play(model, stage, Wishes(density=x), seed).sum(axis=(1, 2)) / MEASURES_PER_PHRASE,
+        lambda x: play(model, stage, Controls(density=x), seed).sum(axis=(1, 2)) / MEASURES_PER_PHRASE,
         stage.real.sum(axis=(1, 2)) / MEASURES_PER_PHRASE,
     )
 
@@ -168,7 +170,7 @@ def temperature_curve(model: PhraseModel, stage: Stage, seed: int = 0) -> Curve:
     """Return the mean Jaccard distance between the answers of four seeds at each temperature."""
 
     def variety(temperature: float) -> np.ndarray:
-        answers = [play(model, stage, Wishes(temperature=temperature), seed + s) for s in range(SEEDS)]
+        answers = [play(model, stage, Controls(temperature=temperature), seed + s) for s in range(SEEDS)]
         pairs = [(a, b) for i, a in enumerate(answers) for b in answers[:i]]
         return np.mean([_jaccard_distance(a, b) for a, b in pairs], axis=0)
 
@@ -197,7 +199,7 @@ def fills_curves(model: PhraseModel, stage: Stage, seed: int = 0) -> list[Curve]
 
 def humanize_curves(model: PhraseModel, stage: Stage, seed: int = 0) -> list[Curve]:
     """Return how far loudness and time lie from those without any feel, at each setting."""
-    hits = play(model, stage, Wishes(), seed)
+    hits = play(model, stage, Controls(), seed)
     grids = [Grid(STEPS_PER_BEAT, STEPS_PER_PHRASE, tempos=((0, float(qpm)),)) for qpm in stage.qpm]
     count = np.maximum(hits.sum(axis=(1, 2)), 1)
     loud, late = {}, {}
@@ -218,7 +220,7 @@ def style_figures(
     """Return how often the judge hears what was asked for, among the styles both know."""
     asked = [style for style in judge.styles if style in model.styles]
     heard = [
-        np.mean(judge.hears(play(model, stage, Wishes(style=s), seed), among=asked) == asked.index(s))
+        np.mean(judge.hears(play(model, stage, Controls(style=s), seed), among=asked) == asked.index(s))
         for s in asked
     ]
     real = judge.accuracy(dataset, "valid", among=asked)

@@ -1,13 +1,13 @@
 """The network of the feel: from the hits of a song to how hard and how early or late each of them is played.
 
-A stack of dilated convolutions looks about four bars both ways and answers, for every step and voice, with
-quantiles of the velocity and of the offset that human drummers would give a hit there. Learned by the pinball
-loss, whose least mean
-is at the true quantiles: the middle one is the best guess, the others say how far drummers stray from it.
+A stack of dilated convolutions takes in about four bars both ways and gives, for every step and voice,
+quantiles of the velocity and of the offset that human drummers would give a hit there. It learns by the
+pinball loss, whose least mean is at the true quantiles: the middle one is the best guess, the others say how
+far drummers deviate from it.
 
-How they stray is no white noise: a drummer who hits the hat hard does so all song, and repeats his accents
-bar by bar. The straying, as normal values z, is a sum of parts that last differently long; `wander` holds the
-variance of each (`PARTS`).
+Their deviations are no white noise: a drummer who hits the hat hard does so all song, and repeats accents bar
+by bar. The deviation, as a normal value z, is a sum of parts that last differently long; the tensor `wander`
+holds the variance of each (`PARTS`).
 
 Conventions: the steps are those that exist, in order of time (short measures are not padded); velocities are
 1..127, offsets in steps. Q quantile levels, V = 12 voices of the kit, N steps.
@@ -36,7 +36,7 @@ ROWS = (
 VELOCITY_MIDDLE, VELOCITY_UNIT, OFFSET_UNIT = 72.0, 32.0, 0.1
 VELOCITY, OFFSET = 0, 1
 PARTS = ("song", "voice", "place", "drift", "together", "fresh")
-"""What strays: the whole kit all song; a voice all song; a voice at one place of the bar all song; a voice
+"""What deviates: the whole kit all song; a voice all song; a voice at one place of the bar all song; a voice
 for some bars; all voices of one step; a single hit."""
 DRIFT_STEPS = 64  # a drift falls to 1/e of itself over so many steps
 FARTHEST_Z = 3.0
@@ -44,7 +44,7 @@ FARTHEST_Z = 3.0
 
 @dataclass(frozen=True)
 class FeelConfig:
-    """`styles` it can be told; `width` channels; `dilations` of its layers, in steps; `style_width` of a
+    """`styles` it can be given; `width` channels; `dilations` of its layers, in steps; `style_width` of a
     style's vector."""
 
     styles: tuple[str, ...] = ()
@@ -71,12 +71,12 @@ class FeelNet(nn.Module):
         self.register_buffer("wander", torch.zeros(2, len(PARTS), NUM_VOICES))
 
     def forward(self, rows: Tensor, style: Tensor) -> Tensor:
-        told = self.style(style)[..., None].expand(-1, -1, rows.shape[-1])
-        maps = self.stem(torch.cat([rows, told], dim=1))
+        styles = self.style(style)[..., None].expand(-1, -1, rows.shape[-1])
+        maps = self.stem(torch.cat([rows, styles], dim=1))
         for layer in self.layers:
             maps = layer(maps)
-        answers = self.head(F.silu(maps)).unflatten(1, (2, NUM_VOICES, len(LEVELS)))
-        middle, steps = answers[:, :, :, MIDDLE : MIDDLE + 1], F.softplus(answers - 1.5)
+        values = self.head(F.silu(maps)).unflatten(1, (2, NUM_VOICES, len(LEVELS)))
+        middle, steps = values[:, :, :, MIDDLE : MIDDLE + 1], F.softplus(values - 1.5)
         below = steps[:, :, :, :MIDDLE].flip(3).cumsum(3).flip(3)
         above = steps[:, :, :, MIDDLE + 1 :].cumsum(3)
         rising = torch.cat([middle - below, middle, middle + above], dim=3)  # (B, 2, V, Q, N)
@@ -94,6 +94,7 @@ class _Layer(nn.Module):
         self.second = nn.Conv1d(width, width, 1)
         self.dropout = nn.Dropout(dropout)
         nn.init.zeros_(self.second.weight)
+        assert self.second.bias is not None
         nn.init.zeros_(self.second.bias)
 
     def forward(self, maps: Tensor) -> Tensor:

@@ -1,9 +1,12 @@
-"""Which earlier phrase of its song a phrase brings to mind: the one whose bass was most like its own.
+"""What a bar may repeat, and which earlier phrase of its song a phrase recalls.
 
-Two phrases of bass are as alike as the share of the steps with a note in either on which both start the same
-one (the lowest). The phrase before is not recalled, it is known anyway; of equals the latest is.
+A phrase recalls the one whose bass was most like its own: likeness is the share of the steps with a note in
+either on which both start the same one (the lowest). The phrase before is not recalled, it is known anyway;
+of equals the latest is.
 
-Conventions: a line is (..., T) int8, the lowest pitch row that starts on each step, -1 where none does.
+Conventions: a line is (..., T) int8, the lowest pitch row that starts on each step, -1 where none does. A
+plan is (..., M) int64, for each bar NEW, k for a repeat of the bar k before it (1..M, also in the phrase
+before), or RECALLED for the bar in the same place of the recalled phrase. No torch here.
 """
 
 from __future__ import annotations
@@ -12,9 +15,12 @@ import numpy as np
 
 from basedrum.music.grid import MEASURES_PER_PHRASE
 
+NEW = 0
+RECALLED = MEASURES_PER_PHRASE + 1
+NUM_CHOICES = RECALLED + 1
+
 LEAST = 0.25
-"""Less alike phrases are not recalled: of their bars real drummers repeat 2 in 100 that are not among the
-last four."""
+"""Less alike phrases are not recalled: real drummers hardly ever repeat their bars."""
 
 
 def bass_line(onset: np.ndarray) -> np.ndarray:
@@ -30,8 +36,8 @@ def likeness(line: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def recall(line: np.ndarray, earlier: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return which of k earlier phrases each of n phrases brings to mind (n,), -1 for none, and the likeness
-    (n, M) float32 of its measures, zeros for none.
+    """Return which of k earlier phrases each of n phrases recalls (n,), -1 for none, and the likeness (n, M)
+    float32 of its measures, zeros for none.
 
     line: (n, T); earlier: (n, k, T), in order of time, the phrase before not among them.
     """

@@ -1,1 +1,1 @@
-"""One adversarial step, and the loop around it."""
+"""How a drummer learns: warm-up, adversarial phase and re-ranking, and the loop around them."""

@@ -1,6 +1,8 @@
-"""From prepared phrases to batches: what step k of a run is shown depends on the seed and k alone.
+"""From prepared phrases to batches: the batch of step k depends on the seed and k alone.
 
 That makes resuming exact without saving a sampler: there is no state but the step.
+
+Conventions: rows are indices into the dataset.
 """
 
 from __future__ import annotations
@@ -15,11 +17,10 @@ from torch.utils.data import Dataset
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.errors import DataError
 from basedrum.models.condition import Condition
-from basedrum.models.config import ModelConfig
 from basedrum.models.recall import bass_line, recall
-from basedrum.music.grid import MEASURES_PER_PHRASE
-from basedrum.music.rolls import active_steps
-from basedrum.training.config import TrainConfig
+from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE
+from basedrum.music.kit import NUM_VOICES
+from basedrum.training.config import Config
 
 LINES_AT_ONCE = 4096
 
@@ -30,26 +31,26 @@ class Batch:
 
     Attributes:
         drums: (B, T, V) real hits, 0 or 1.
-        condition: what belongs to them; its `previous` are the real drums before, where they are shown.
+        condition: what belongs to them; its `previous` are the real drums before, where they are given.
         before: the condition of the phrase before, for playing two phrases in a row.
-        rollout: (B,) bool, samples whose previous drums are to be the generator's own.
-        then: the condition of the phrase that is recalled (any other where none is); None for drummers
-            without a memory.
+        then: the condition of the recalled phrase; that of the phrase itself where none is recalled.
+        rollout: (B,) bool, samples whose drums before are to be the model's own.
     """
 
     drums: Tensor
     condition: Condition
     before: Condition
+    then: Condition
     rollout: Tensor
-    then: Condition | None = None
 
     def to(self, device: torch.device | str) -> Batch:
+        """Return the batch on a device."""
         return Batch(
             self.drums.to(device, non_blocking=True),
             self.condition.to(device),
             self.before.to(device),
+            self.then.to(device),
             self.rollout.to(device, non_blocking=True),
-            None if self.then is None else self.then.to(device),
         )
 
 
@@ -67,45 +68,53 @@ class Run:
     drums: Tensor
     conditions: tuple[Condition, ...]
     length: Tensor
-    then: Condition | None = None
+    then: Condition
 
     def to(self, device: torch.device | str) -> Run:
-        then = None if self.then is None else self.then.to(device)
-        return Run(
-            self.drums.to(device), tuple(c.to(device) for c in self.conditions), self.length.to(device), then
-        )
+        """Return the run on a device."""
+        conditions = tuple(condition.to(device) for condition in self.conditions)
+        return Run(self.drums.to(device), conditions, self.length.to(device), self.then.to(device))
+
+
+@dataclass(frozen=True)
+class Chances:
+    """Numbers (n,) in 0..1 drawn for n phrases: below a share of the configuration, a condition is left out,
+    or a rollout is played. 1 gives every condition and no rollout."""
+
+    previous: np.ndarray | float = 1.0
+    style: np.ndarray | float = 1.0
+    density: np.ndarray | float = 1.0
+    rollout: np.ndarray | float = 1.0
 
 
 class Batches:
-    """Draws the phrases of one split in proportion to their weight."""
+    """Draws the phrases of one split in proportion to their weight.
 
-    def __init__(
-        self, data: PhraseDataset, model: ModelConfig, train: TrainConfig, split: str = "train"
-    ) -> None:
-        self.data, self.model, self.train = data, model, train
+    Raises:
+        DataError: the split has no phrases.
+    """
+
+    def __init__(self, data: PhraseDataset, config: Config, split: str = "train") -> None:
+        self.data, self.config, self.lookahead = data, config, config.model.lookahead
         rows = data.rows(split)
-        if model.lookahead:
-            rows = rows[data.index["previous"][rows] >= 0]
-        if not len(rows):
-            raise DataError(
-                f"{data.folder}: no {split} phrases{' with a phrase before them' * model.lookahead}, prepare more songs"
-            )
-        self.rows = rows
-        weights = np.asarray(data.index["weight"][rows], dtype=np.float64)
-        self.cumulative = np.cumsum(weights if weights.sum() > 0 else np.ones(len(rows)))
-        named = {name: i + 1 for i, name in enumerate(model.styles)}
-        self.style_of = np.asarray(
-            [*(named.get(name, 0) for name in data.styles), 0]
-        )  # the last answers style -1
-        self.recalled = recalled_rows(data, data.rows(split), model.lookahead) if model.memory else None
+        self.rows = rows[data.index["previous"][rows] >= 0] if self.lookahead else rows
+        if not len(self.rows):
+            what = " with a phrase before them" * self.lookahead
+            raise DataError(f"{data.folder}: no {split} phrases{what}, prepare more songs")
+        self.recalled, self.likeness = recalled_rows(data, rows, self.lookahead)
+        weights = np.asarray(data.index["weight"][self.rows], dtype=np.float64)
+        self.cumulative = np.cumsum(weights if weights.sum() > 0 else np.ones(len(self.rows)))
+        number = {name: i + 1 for i, name in enumerate(config.model.styles)}
+        styles = [number.get(name, 0) for name in data.styles]
+        self.style_of = np.asarray([*styles, 0])  # the last is that of style -1
 
     def draw(self, step: int, rank: int = 0, world: int = 1) -> Batch:
         """Return the batch of a step, this process's share of it."""
-        rng = np.random.default_rng([self.train.seed, step])
+        rng = self._rng(step)
         rows = self._draw_rows(rng)
-        chance = rng.random((4, self.train.batch))
+        chances = rng.random((4, self.config.train.batch))
         share = slice(rank, None, world)
-        return self.load(rows[share], *chance[:, share])
+        return self.load(rows[share], Chances(*chances[:, share]))
 
     def draw_run(self, step: int, depth: int, rank: int = 0, world: int = 1) -> Run:
         """Return phrases as `draw` does, each with up to `depth` phrases of its song before it.
@@ -113,134 +122,124 @@ class Batches:
         The lengths of the runs are even over 0..`depth`; a song that has fewer phrases before gives what it
         has.
         """
-        rng = np.random.default_rng([self.train.seed, step])
+        rng = self._rng(step)
         rows = self._draw_rows(rng)
-        wanted, *chance = rng.random((3, self.train.batch))
+        wanted, style, density = rng.random((3, self.config.train.batch))
         share = slice(rank, None, world)
         rows, wanted = rows[share], (wanted[share] * (depth + 1)).astype(int)
-        style_chance, density_chance = (c[share] for c in chance)
+        chances = Chances(style=style[share], density=density[share])
         chain, length = [rows], np.zeros(len(rows), int)
         for back in range(1, depth + 1):
-            there = self.data.index["previous"][chain[-1]].astype(np.int64)
+            there = self._before(chain[-1])
             length += (wanted >= back) & (there >= 0) & (length == back - 1)
             chain.append(np.where(there >= 0, there, chain[-1]))
-        batches = [self.load(r, 1.0, style_chance, density_chance) for r in chain]
-        wishes = batches[0].condition
-        conditions = tuple(b.condition.replace(style=wishes.style, density=wishes.density) for b in batches)
+        batches = [self.load(part, chances) for part in chain]
+        asked = batches[0].condition
+        controls = {"style": asked.style, "density": asked.density}
+        conditions = tuple(batch.condition.replace(**controls) for batch in batches)
         return Run(batches[0].drums, conditions, torch.from_numpy(length), batches[0].then)
 
     def shared(self, rank: int = 0, world: int = 1) -> StepDataset:
         """Return this process's batches as a dataset whose item k is the batch of step k."""
         return StepDataset(self, rank, world)
 
-    def load(
-        self,
-        rows: np.ndarray,
-        previous_chance: np.ndarray | float = 1.0,
-        style_chance: np.ndarray | float = 1.0,
-        density_chance: np.ndarray | float = 1.0,
-        rollout_chance: np.ndarray | float = 1.0,
-    ) -> Batch:
-        """Return the phrases of `rows`; chances (n,) below the configured rates leave a condition out."""
-        index, train = self.data.index[rows], self.train
-        drums = self._drums(rows)
-        before, target = index["previous"].astype(np.int64), rows
-        heard = before if self.model.lookahead else target  # lookahead: the bass of the phrase before
-        has_before = before >= 0
-        earlier = np.where(has_before, before, rows)
-        heard_before = np.where(
-            self.data.index["previous"][earlier] >= 0, self.data.index["previous"][earlier], earlier
+    def load(self, rows: np.ndarray, chances: Chances | None = None) -> Batch:
+        """Return the phrases of `rows` (n,)."""
+        chances = chances or Chances()
+        train = self.config.train
+        drums = self.data.kit(rows)
+        before = self._before(rows)
+        earlier = np.where(before >= 0, before, rows)
+        shown = (before >= 0) & (chances.previous >= train.drop_previous)
+        controls = self._controls(rows, drums, chances)
+        which = self.recalled[rows]
+        then = np.where(which >= 0, which, rows)
+        likeness = self.likeness[rows] * shown[:, None]
+        is_recalled = likeness.max(axis=1) > 0
+        bass = self.data.bass(self._bass_rows(rows))
+        bass_before = self.data.bass(self._bass_rows(earlier))
+        condition = self._alone(rows, bass, controls).replace(
+            previous=_floats(self.data.kit(earlier) & shown[:, None, None]),
+            has_previous=_floats(shown),
+            bass_before=_floats(bass_before),
+            recalled=_floats(self.data.kit(then) & is_recalled[:, None, None]),
+            likeness=_floats(likeness),
         )
-        shown = has_before & (previous_chance >= train.drop_previous)
-        steps = index["measure_steps"].astype(np.int64)
-        bars = np.maximum(steps.sum(axis=1) / 16.0, 0.25)
-        density = drums.sum(axis=(1, 2)) / bars * (density_chance >= train.drop_wishes)
-        style = np.where(style_chance >= train.drop_wishes, self.style_of[index["style"]], 0)
-        condition = self._condition(heard, target, self._drums(earlier), shown, style, density)
-        rows_before = heard_before if self.model.lookahead else earlier
-        nothing = np.zeros_like(drums)
-        hidden = np.zeros(len(rows), bool)
-        condition_before = self._condition(rows_before, earlier, nothing, hidden, style, density)
-        then = None
-        if self.recalled is not None:
-            which, likeness = self.recalled[0][rows], self.recalled[1][rows]
-            there = np.where(which >= 0, which, rows)
-            condition = self._remember(condition, rows_before, self._drums(there), likeness * shown[:, None])
-            condition_before = self._remember(condition_before, rows_before, nothing, np.zeros_like(likeness))
-            heard_then = (
-                np.maximum(self.data.index["previous"][there].astype(np.int64), 0)
-                if self.model.lookahead
-                else there
-            )
-            then = self._condition(heard_then, there, nothing, hidden, style, density)
-            then = self._remember(then, heard_then, nothing, np.zeros_like(likeness))
         return Batch(
-            torch.from_numpy(drums).float(),
+            _floats(drums),
             condition,
-            condition_before,
-            torch.from_numpy(shown & (rollout_chance < train.rollout)),
-            then,
+            self._alone(earlier, bass_before, controls),
+            self._alone(then, self.data.bass(self._bass_rows(then)), controls),
+            torch.from_numpy(shown & (chances.rollout < self.config.adversarial.rollout)),
         )
+
+    def _rng(self, step: int) -> np.random.Generator:
+        return np.random.default_rng([self.config.train.seed, step])
 
     def _draw_rows(self, rng: np.random.Generator) -> np.ndarray:
-        points = rng.random(self.train.batch) * self.cumulative[-1]
+        points = rng.random(self.config.train.batch) * self.cumulative[-1]
         return self.rows[np.searchsorted(self.cumulative, points, side="right")]
 
-    def _remember(
-        self, condition: Condition, heard_before: np.ndarray, recalled: np.ndarray, likeness: np.ndarray
-    ) -> Condition:
-        given = (likeness.max(axis=1) > 0)[:, None, None]
-        return condition.replace(
-            bass_before=torch.from_numpy(self.data.bass(heard_before)).float(),
-            recalled=torch.from_numpy(recalled * given).float(),
-            likeness=torch.from_numpy(likeness).float(),
-        )
+    def _before(self, rows: np.ndarray) -> np.ndarray:
+        """Return the rows of the phrases before, -1 where there is none."""
+        return self.data.index["previous"][rows].astype(np.int64)
 
-    def _drums(self, rows: np.ndarray) -> np.ndarray:
-        return self.data.kit(rows) if self.model.plays_kit else self.data.drums(rows)
+    def _bass_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Return the rows whose bass the drummer plays to: with a lookahead, those of the phrases before."""
+        if not self.lookahead:
+            return rows
+        before = self._before(rows)
+        return np.where(before >= 0, before, rows)
 
-    def _condition(
-        self,
-        heard: np.ndarray,
-        target: np.ndarray,
-        previous: np.ndarray,
-        shown: np.ndarray,
-        style: np.ndarray,
-        density: np.ndarray,
+    def _controls(
+        self, rows: np.ndarray, drums: np.ndarray, chances: Chances
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return style (n,) and density (n,) in hits a bar of sixteen steps, 0 where not given."""
+        index, share = self.data.index[rows], self.config.train.drop_controls
+        bars = np.maximum(index["measure_steps"].astype(np.int64).sum(axis=1) / STEPS_PER_MEASURE, 0.25)
+        density = drums.sum(axis=(1, 2)) / bars * (chances.density >= share)
+        return np.where(chances.style >= share, self.style_of[index["style"]], 0), density
+
+    def _alone(
+        self, rows: np.ndarray, bass: np.ndarray, controls: tuple[np.ndarray, np.ndarray]
     ) -> Condition:
-        steps = self.data.index["measure_steps"][target]
-        active = (
-            np.stack([active_steps(s) for s in steps])
-            if (steps != 16).any()
-            else np.ones((len(target), 64), bool)
-        )
+        """Return the condition of the phrases `rows` to a bass (n, 2, 64, 72), at the beginning of a song."""
+        size, style, density = len(rows), *controls
+        steps = self.data.index["measure_steps"][rows]
+        active = np.arange(STEPS_PER_MEASURE) < steps[:, :, None]
+        nothing = torch.zeros(size, STEPS_PER_PHRASE, NUM_VOICES)
         return Condition(
-            bass=torch.from_numpy(self.data.bass(heard)).float(),
-            qpm=torch.from_numpy(self.data.index["qpm"][target].astype(np.float32)),
-            active=torch.from_numpy(active).float(),
-            previous=torch.from_numpy(previous * shown[:, None, None]).float(),
-            has_previous=torch.from_numpy(shown).float(),
+            bass=_floats(bass),
+            qpm=_floats(self.data.index["qpm"][rows]),
+            active=_floats(active.reshape(size, -1)),
+            previous=nothing,
+            has_previous=torch.zeros(size),
             style=torch.from_numpy(style.astype(np.int64)),
-            density=torch.from_numpy(np.asarray(density, np.float32)),
+            density=_floats(density),
+            bass_before=_floats(bass),
+            recalled=nothing,
+            likeness=torch.zeros(size, MEASURES_PER_PHRASE),
         )
+
+
+def _floats(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.asarray(array)).float()
 
 
 def recalled_rows(data: PhraseDataset, rows: np.ndarray, lookahead: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return for every row of the dataset which earlier row of its song it brings to mind, -1 for none, and
-    the likeness (n, M) of its measures (see `basedrum.models.recall`). Only `rows` are looked at.
+    """Return for every row of the dataset which earlier row of its song it recalls, -1 for none, and the
+    likeness (n, M) float32 of its measures (see `basedrum.models.recall`). Only `rows` are considered.
 
-    With a lookahead, what counts is the bass that is heard, that of the phrase before.
+    With a lookahead, what counts is the bass that is played to, that of the phrase before.
     """
     index = data.index
     which, by_measure = np.full(len(index), -1), np.zeros((len(index), MEASURES_PER_PHRASE), np.float32)
-    heard = index["previous"][rows].astype(np.int64) if lookahead else rows
-    rows, heard = rows[heard >= 0], heard[heard >= 0]
+    bass_rows = index["previous"][rows].astype(np.int64) if lookahead else rows
+    rows, bass_rows = rows[bass_rows >= 0], bass_rows[bass_rows >= 0]
     order = np.lexsort((index["measure"][rows], index["song"][rows]))
-    rows, heard = rows[order], heard[order]
-    lines = [
-        bass_line(data.bass(part)[:, 0]) for part in np.array_split(heard, len(heard) // LINES_AT_ONCE + 1)
-    ]
-    lines = np.concatenate(lines)
+    rows, bass_rows = rows[order], bass_rows[order]
+    parts = np.array_split(bass_rows, len(bass_rows) // LINES_AT_ONCE + 1)
+    lines = np.concatenate([bass_line(data.bass(part)[:, 0]) for part in parts])
     starts = np.flatnonzero(np.diff(index["song"][rows], prepend=-1))
     for first, end in zip(starts, [*starts[1:], len(rows)], strict=True):
         for at in range(first + 2, end):

@@ -1,8 +1,8 @@
 """Training of the feel on human drummers: `python -m basedrum.training.feel GROOVE.zip` writes the weights
 that ship.
 
-It learns on the train split of the Groove MIDI Dataset and looks at the validation split once, at the end,
-for how long the drummers' straying lasts (`wander`). Minutes on one core; same seed, same weights.
+It learns on the train split of the Groove MIDI Dataset; on the validation split it measures, once at the end,
+how long the drummers' deviations last. Minutes on one core; same seed, same weights.
 """
 
 from __future__ import annotations
@@ -46,8 +46,7 @@ LEAST_FRESH = 0.05
 @dataclass(frozen=True)
 class FeelTraining:
     """`epochs` over the takes in batches of `batch` windows of `window` steps; `rate` falls along a cosine; a
-    take's style is hidden in `hide_style` of the windows, so that the network also knows what to do
-    untold."""
+    take's style is hidden in `hide_style` of the windows, so that the network also learns to do without."""
 
     epochs: int = 10
     batch: int = 16
@@ -60,8 +59,8 @@ class FeelTraining:
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """A take as the network sees it: rows (R, N), style, and targets (2, N, 12) of velocity and offset, NaN
+class Example:
+    """A take as the network is given it: rows (R, N), style, and targets (2, N, 12) of velocity and offset, NaN
     where none."""
 
     rows: np.ndarray
@@ -69,28 +68,28 @@ class Lesson:
     targets: np.ndarray
 
 
-def lesson_of(take: Take, styles: Sequence[str]) -> Lesson:
+def example_of(take: Take, styles: Sequence[str]) -> Example:
     """Return a take's rows and targets on the steps that exist; a style not among `styles` is unknown (0)."""
     there = active_steps(take.grid.measure_steps)
     hits = take.hits[there]
     velocities = np.where(hits, take.velocities[there].astype(np.float32), np.nan)
     targets = np.stack([velocities, take.offsets[there]])
     style = 1 + styles.index(take.style) if take.style in styles else 0
-    return Lesson(step_rows(hits, take.grid, np.full(len(hits), take.qpm)), style, targets)
+    return Example(step_rows(hits, take.grid, np.full(len(hits), take.qpm)), style, targets)
 
 
 def train_feel(
-    lessons: Sequence[Lesson],
+    examples: Sequence[Example],
     config: FeelConfig,
     training: FeelTraining,
     on_epoch: Callable[[int, float, FeelNet], None] = lambda epoch, loss, network: None,
 ) -> FeelNet:
-    """Return a network that learned the lessons."""
+    """Return a network that learned the examples."""
     torch.manual_seed(training.seed)
-    dice = np.random.default_rng(training.seed)
+    rng = np.random.default_rng(training.seed)
     network = FeelNet(config, training.dropout)
     optimiser = torch.optim.AdamW(network.parameters(), lr=training.rate, weight_decay=training.decay)
-    lengths = np.asarray([lesson.rows.shape[1] for lesson in lessons])
+    lengths = np.asarray([example.rows.shape[1] for example in examples])
     steps_an_epoch = max(1, round(np.ceil(lengths / training.window).sum() / training.batch))
     total = training.epochs * steps_an_epoch
     scheduler = torch.optim.lr_scheduler.LambdaLR(
@@ -101,8 +100,8 @@ def train_feel(
         network.train()
         losses = []
         for _ in range(steps_an_epoch):
-            chosen = dice.choice(len(lessons), training.batch, p=share / share.sum())
-            rows, style, targets = _batch([lessons[i] for i in chosen], training, dice)
+            chosen = rng.choice(len(examples), training.batch, p=share / share.sum())
+            rows, style, targets = _batch([examples[i] for i in chosen], training, rng)
             loss = feel_loss(network(rows, style), targets).mean()
             optimiser.zero_grad()
             loss.backward()
@@ -126,49 +125,49 @@ def feel_loss(quantiles: Tensor, targets: Tensor) -> Tensor:
 
 
 def _batch(
-    lessons: list[Lesson], training: FeelTraining, dice: np.random.Generator
+    examples: list[Example], training: FeelTraining, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """A window out of each lesson, padded with silence that nothing is learned from."""
-    size, window = len(lessons), training.window
-    rows = np.zeros((size, lessons[0].rows.shape[0], window), np.float32)
-    targets = np.full((size, 2, window, lessons[0].targets.shape[2]), np.nan, np.float32)
-    for i, lesson in enumerate(lessons):
-        length = lesson.rows.shape[1]
-        first = int(dice.integers(0, max(length - window, 0) + 1))
+    """A window out of each example, padded with silence that nothing is learned from."""
+    size, window = len(examples), training.window
+    rows = np.zeros((size, examples[0].rows.shape[0], window), np.float32)
+    targets = np.full((size, 2, window, examples[0].targets.shape[2]), np.nan, np.float32)
+    for i, example in enumerate(examples):
+        length = example.rows.shape[1]
+        first = int(rng.integers(0, max(length - window, 0) + 1))
         piece = slice(first, first + window)
-        rows[i, :, : min(length, window)] = lesson.rows[:, piece]
-        targets[i, :, : min(length, window)] = lesson.targets[:, piece]
-    told = dice.random(size) >= training.hide_style
-    style = np.asarray([lesson.style for lesson in lessons]) * told
+        rows[i, :, : min(length, window)] = example.rows[:, piece]
+        targets[i, :, : min(length, window)] = example.targets[:, piece]
+    is_given = rng.random(size) >= training.hide_style
+    style = np.asarray([example.style for example in examples]) * is_given
     return torch.from_numpy(rows), torch.from_numpy(style), torch.from_numpy(targets)
 
 
 @torch.no_grad()
-def measure_wander(network: FeelNet, takes: Sequence[Take]) -> Tensor:
-    """Return (2, 6, 12) variances of the parts in which takes stray from what the network expects,
+def measure_variances(network: FeelNet, takes: Sequence[Take]) -> Tensor:
+    """Return (2, 6, 12) variances of the parts in which takes deviate from what the network expects,
     `models.feel.PARTS`.
 
     From mean products of the z of two hits of one take, by what the two hits share. What the network does not
-    know of unheard takes is straying too, so these should not be the takes that it learned.
+    know of held-out takes is deviation, too, so these should not be the takes that it learned.
     """
-    parts = [_parts([_straying(network, take, kind) for take in takes]) for kind in (VELOCITY, OFFSET)]
+    parts = [_parts([_deviations(network, take, kind) for take in takes]) for kind in (VELOCITY, OFFSET)]
     return torch.tensor(np.stack(parts), dtype=torch.float32)
 
 
-def _straying(network: FeelNet, take: Take, kind: int) -> tuple[np.ndarray, np.ndarray]:
+def _deviations(network: FeelNet, take: Take, kind: int) -> tuple[np.ndarray, np.ndarray]:
     """A take's z (N, 12), NaN where there is no hit, and the place in its measure of each step (N,)."""
-    lesson = lesson_of(take, network.config.styles)
-    rows, style = torch.from_numpy(lesson.rows)[None], torch.tensor([lesson.style])
+    example = example_of(take, network.config.styles)
+    rows, style = torch.from_numpy(example.rows)[None], torch.tensor([example.style])
     quantiles = network(rows, style)[0, kind].permute(2, 0, 1).numpy()  # (N, V, Q)
-    counted = ~np.isnan(lesson.targets[kind])
+    counted = ~np.isnan(example.targets[kind])
     z = np.full(counted.shape, np.nan)
-    z[counted] = z_of(quantiles[counted], lesson.targets[kind][counted], 0.5 if kind == VELOCITY else 0.0)
+    z[counted] = z_of(quantiles[counted], example.targets[kind][counted], 0.5 if kind == VELOCITY else 0.0)
     there = active_steps(take.grid.measure_steps)
     return z, np.flatnonzero(there) % STEPS_PER_MEASURE
 
 
-def _parts(strayings: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    dice = np.random.default_rng(0)
+def _parts(deviations: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    rng = np.random.default_rng(0)
     names = ("all", "other place", "same place", "next bar")
     own = {name: np.zeros((2, NUM_VOICES)) for name in names}  # sum and number of the products, by voice
     shared = {name: np.zeros(2) for name in ("other voice", "same step")}
@@ -178,7 +177,7 @@ def _parts(strayings: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
         own[name][0] += np.bincount(voices, products, NUM_VOICES)
         own[name][1] += np.bincount(voices, minlength=NUM_VOICES)
 
-    for z, place in strayings:
+    for z, place in deviations:
         step, voice = np.nonzero(~np.isnan(z))
         if not len(step):
             continue
@@ -193,7 +192,7 @@ def _parts(strayings: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
             (present.sum(axis=1) ** 2 - (present**2).sum(axis=1)).sum(),
             (count * (count - 1)).sum(),
         )
-        one, other = dice.integers(0, len(step), (2, 8 * len(step)))
+        one, other = rng.integers(0, len(step), (2, 8 * len(step)))
         far = np.abs(step[one] - step[other]) > FAR_STEPS
         same_voice, same_place = voice[one] == voice[other], place[step[one]] == place[step[other]]
         product = hit[one] * hit[other]
@@ -256,17 +255,18 @@ def make_feel(
     """
     training = training or FeelTraining()
     takes = list(read_groove(archive, ("train", "validation")))
-    learned, unheard = ([take for take in takes if take.split == split] for split in ("train", "validation"))
-    if not learned or not unheard:
+    learned, held_out = ([take for take in takes if take.split == split] for split in ("train", "validation"))
+    if not learned or not held_out:
         raise DataError(
             f"{printable(archive)}: has no takes in its splits train and validation, give the whole dataset"
         )
     styles = tuple(sorted({take.style for take in learned}))
     network = train_feel(
-        [lesson_of(take, styles) for take in learned], FeelConfig(styles), training, on_epoch
+        [example_of(take, styles) for take in learned], FeelConfig(styles), training, on_epoch
     )
     network.half().float()  # as it will be stored
-    network.wander.copy_(measure_wander(network, unheard))
+    assert isinstance(network.wander, Tensor)
+    network.wander.copy_(measure_variances(network, held_out))
     provenance = {"data": CREDIT, "training": asdict(training), "takes": len(learned)}
     return save_feel(network, provenance, output)
 

@@ -1,9 +1,12 @@
 """The folder of one training run: who may use it, and what lies where. No torch here: a run in use is refused
 at once.
 
-config.json  the resolved config      log.csv  one row a look       run.safetensors  everything needed to go
-on drummer.safetensors  the averaged drummer so far                    pictures/  what it plays on the way
-practice/  the practice songs, where there was no other data
+config.json           the resolved configuration
+log.csv               one row for each validation
+run.safetensors       everything needed to go on
+drummer.safetensors   the averaged drummer so far
+pictures/             what it plays on the way
+practice/             the practice songs, where there was no other data
 """
 
 from __future__ import annotations
@@ -86,7 +89,7 @@ class RunFolder:
             ) from error
 
     def write_log(self, rows: list[dict]) -> None:
-        """Write the whole log anew (it has one row a look, so it stays small)."""
+        """Write the whole log again (it has one row for each validation, so it stays small)."""
         columns = list(dict.fromkeys(key for row in rows for key in row))
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, lineterminator="\n")
