@@ -21,8 +21,8 @@ WINDOW_MEASURES = 8  # to either side: what counts for whether a measure swings
 SHORTEST_SECTION_MEASURES = 4
 ENOUGH_OFF_BEATS = 4
 
-# What an onset says by its position in the beat, and the bounds of each: a straight off-beat, a swung one, one
-# as late as a sixteenth, a first sixteenth, a first third, a swung last sixteenth.
+# What an onset says by its position in the beat, and the bounds of each: a straight off-beat, a swung one,
+# one as late as a sixteenth, a first sixteenth, a first third, a swung last sixteenth.
 _HALF, _SWUNG, _LATE, _EARLY, _THIRD, _LAST = range(6)
 _BOUNDS = ((0.46, 0.54), (0.54, 0.73), (0.73, 0.79), (0.21, 0.27), (0.27, 0.38), (0.79, 0.88))
 _LATEST_SWUNG_SIXTEENTH = 0.76  # as a fraction of the half beat
