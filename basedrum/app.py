@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basedrum.errors import BasedrumError, ConfigError, DataError, printable
+from basedrum.outputs import make_folder, output_paths, write_song
 from basedrum.play_options import MAX_SEED, OutputOptions, PlayOptions, to_docstring
 from basedrum.player import Drummer, PlayedSong
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from basedrum.corpus.phrases import PhraseDataset
     from basedrum.evaluation.report import Report
     from basedrum.training.config import Config
+    from basedrum.training.runfolder import RunFolder
 
 PRACTICE_SONGS = 300
 
@@ -75,7 +77,7 @@ def generate(
         try:
             candidates = play_candidates(drummer, source, play, write.candidates)
             for path, played in zip(paths, candidates, strict=True):
-                _write_song(path, played, write)
+                write_song(path, played, write)
                 written.append(Written(source, path, played))
                 on_written(written[-1])
         except ConfigError:
@@ -109,20 +111,6 @@ def play_candidates(
     return played
 
 
-def _write_song(path: Path, played: PlayedSong, write: OutputOptions) -> None:
-    _make_folder(path.parent)
-    played.write(path, drums_only=write.drums_only, keep_drums=write.keep_drums)
-    if write.png:
-        played.picture(path.with_suffix(".png"), num_bars=write.png_bars)
-    if write.wav or write.soundfont is not None:
-        played.wav(
-            path.with_suffix(".wav"),
-            drums_only=write.drums_only,
-            keep_drums=write.keep_drums,
-            soundfont=write.soundfont,
-        )
-
-
 def styles(model: str | os.PathLike = "default") -> tuple[str, ...]:
     """Return the styles a drummer can be asked for.
 
@@ -132,53 +120,9 @@ def styles(model: str | os.PathLike = "default") -> tuple[str, ...]:
     return Drummer(model).styles
 
 
-def output_paths(
-    sources: list[Path], output: str | os.PathLike | None, candidates: int = 1
-) -> list[list[Path]]:
-    """Return the files to write for each input; see `generate`.
-
-    Raises:
-        BasedrumError: an output that is an input, two that are one, or a file without .mid.
-    """
-    folder, name = None, None
-    if output is not None:
-        path = Path(output)
-        is_folder = len(sources) > 1 or path.is_dir() or os.fspath(output).endswith(("/", os.sep))
-        if is_folder and path.exists() and not path.is_dir():
-            raise BasedrumError(f"{printable(path)}: is a file, name a folder for the drums of several songs")
-        if not is_folder and path.suffix.lower() not in (".mid", ".midi"):
-            raise BasedrumError(
-                f"{printable(path)}: is neither a .mid file nor a folder that exists, name one of them"
-            )
-        folder, name = (path, None) if is_folder else (path.parent, path)
-    targets, taken = [], {os.path.realpath(source): source for source in sources}
-    for source in sources:
-        one = name or (folder or source.parent) / f"{source.stem}.drums.mid"
-        numbered = (
-            [one.with_name(f"{one.stem}.{i + 1}{one.suffix}") for i in range(candidates)]
-            if candidates > 1
-            else [one]
-        )
-        for target in numbered:
-            other = taken.setdefault(os.path.realpath(target), target)
-            if other is not target:
-                what = "is an input" if other in sources else "would be written twice"
-                raise BasedrumError(f"{printable(target)}: {what}, choose another place with -o")
-        targets.append(numbered)
-    return targets
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BasedrumError(
-            f"{printable(folder)}: cannot be made: {error.strerror}, choose another place"
-        ) from error
-
-
 def prepare(sources: Sequence[str | os.PathLike], output: str | os.PathLike, **options) -> PrepareReport:
-    """Turn songs into a folder of phrases to train on; options as in `basedrum.corpus.collect.PrepareOptions`.
+    """Turn songs into a folder of phrases to train on; options as in
+    `basedrum.corpus.collect.PrepareOptions`.
 
     Raises:
         DataError: a source cannot be used, or no phrase is left.
@@ -202,7 +146,7 @@ def prepare_practice(
         dataset = PhraseDataset.open(data)
         if (data / HELD_OUT_FILE).is_file():  # not so in data prepared by earlier versions
             return dataset.folder
-    _make_folder(songs)
+    make_folder(songs)
     lines = ["id,style"]
     for song in practice_songs(seed, count):
         write_atomic(songs / f"{song.name}.mid", song.data)
@@ -213,27 +157,39 @@ def prepare_practice(
     return data
 
 
+@dataclass(frozen=True)
+class TrainOptions:
+    """How a training is asked for.
+
+    Attributes:
+        preset: a name or a TOML file; None: `modern` with data, `quick` without.
+        settings: overrides of the preset, such as "adversarial.steps=500".
+        resume: go on with the run that is in the folder.
+        device: auto, cpu or cuda.
+        progress: whether to show a progress bar.
+        on_start: told the resolved config and the data before the first step.
+    """
+
+    preset: str | None = None
+    settings: Sequence[str] = ()
+    resume: bool = False
+    device: str = "auto"
+    progress: bool = True
+    on_start: Callable[[Config, PhraseDataset], None] = lambda config, dataset: None
+
+
 def train(
     run: str | os.PathLike | None = None,
     data: str | os.PathLike | None = None,
-    *,
-    preset: str | None = None,
-    settings: Sequence[str] = (),
-    resume: bool = False,
-    device: str = "auto",
-    progress: bool = True,
-    on_start: Callable[[Config, PhraseDataset], None] = lambda config, dataset: None,
+    options: TrainOptions | None = None,
+    **changes: Any,
 ) -> Path:
     """Train a drummer and return the file of its weights.
 
     Args:
         run: the folder of the run; runs/PRESET by default.
         data: what `prepare` wrote; by default the practice songs, which are prepared in the run folder first.
-        preset: a name or a TOML file; `modern` with data, `quick` without.
-        settings: overrides of the preset, such as "adversarial.steps=500".
-        resume: go on with the run that is in the folder.
-        device: auto, cpu or cuda.
-        on_start: told the resolved config and the data before the first step.
+        options: how to train; None: the defaults. changes: single options, by name.
 
     Raises:
         ConfigError, DataError, WeightsError, TrainingError. KeyboardInterrupt: a signal stopped it; it was
@@ -242,25 +198,26 @@ def train(
     from basedrum.training.config import load_config
     from basedrum.training.runfolder import RunFolder
 
-    preset = preset or ("quick" if data is None else "modern")
-    config = load_config(preset, settings)
+    options = replace(options or TrainOptions(), **changes)
+    preset = options.preset or ("quick" if data is None else "modern")
+    config = load_config(preset, options.settings)
     folder = RunFolder(run if run is not None else Path("runs") / Path(preset).stem)
     is_alone = "RANK" not in os.environ
     if not is_alone and data is None:
         raise ConfigError("torchrun: the practice songs are not prepared, name prepared songs with --data")
     with (
         folder.lock() if is_alone else contextlib.nullcontext()
-    ):  # a folder in use is refused before torch is imported
-        return _train(config, folder, data, preset, settings, resume, device, progress, on_start)
+    ):  # one in use is refused before torch is imported
+        if data is None:
+            data = prepare_practice(folder.practice, progress=options.progress)
+        return _train(config, folder, data, replace(options, preset=preset))
 
 
-def _train(config, folder, data, preset, settings, resume, device, progress, on_start) -> Path:
+def _train(config: Config, folder: RunFolder, data: str | os.PathLike, options: TrainOptions) -> Path:
     from basedrum import __version__
     from basedrum.corpus.phrases import PhraseDataset
 
-    dataset = PhraseDataset.open(
-        prepare_practice(folder.practice, progress=progress) if data is None else data
-    )
+    dataset = PhraseDataset.open(data)
     if not config.model.styles:
         config = replace(config, model=replace(config.model, styles=tuple(dataset.styles)))
 
@@ -269,15 +226,19 @@ def _train(config, folder, data, preset, settings, resume, device, progress, on_
 
     is_chief = os.environ.get("RANK", "0") == "0"
     if is_chief:
-        on_start(config, dataset)
-    options = loop.LoopOptions(
-        resume,
-        device,
-        progress,
+        options.on_start(config, dataset)
+    loop_options = loop.LoopOptions(
+        options.resume,
+        options.device,
+        options.progress,
         Validation(dataset, config, folder.pictures) if is_chief else None,
-        {"basedrum": __version__, "preset": Path(preset).stem, "settings": list(settings)},
+        {
+            "basedrum": __version__,
+            "preset": Path(str(options.preset)).stem,
+            "settings": list(options.settings),
+        },
     )
-    return loop.train(config, dataset.folder, folder, options)
+    return loop.train(config, dataset.folder, folder, loop_options)
 
 
 def evaluate(
@@ -323,9 +284,45 @@ def evaluate(
         prepare_practice("practice-data", progress=progress) if data is None else data
     )
     report = measure(drummers, dataset, Options(**options), earlier=earlier, on_progress=on_progress)
-    _make_folder(Path(output).parent)
+    make_folder(Path(output).parent)
     write_atomic(f"{os.fspath(output)}.json", report.to_json().encode())
     write_atomic(f"{os.fspath(output)}.txt", report.to_text().encode())
     write_atomic(f"{os.fspath(output)}.md", report.to_markdown().encode())
     report.plot(f"{os.fspath(output)}.png")
     return report
+
+
+def labs() -> list[tuple[str, str]]:
+    """Return name and summary of every experiment of `basedrum.lab`."""
+    from basedrum import lab
+
+    return list(lab.summaries())
+
+
+def run_lab(
+    name: str,
+    data: str | os.PathLike | None = None,
+    output: str | os.PathLike | None = None,
+    *,
+    model: str | os.PathLike = "default",
+    seed: int = 0,
+    quick: bool = False,
+) -> str:
+    """Run an experiment and return its table.
+
+    Args:
+        data: what it measures on; output: a JSON file for its numbers; quick: a rough table from little data.
+
+    Raises:
+        ConfigError: there is no such experiment. DataError: data that is missing or cannot be used.
+    """
+    from basedrum import lab
+
+    request = lab.Request(
+        None if data is None else Path(data),
+        quick,
+        seed,
+        None if output is None else Path(output),
+        os.fspath(model),
+    )
+    return lab.run(name, request)

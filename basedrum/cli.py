@@ -226,10 +226,33 @@ def _evaluate(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _lab(options: argparse.Namespace) -> int:
+    from basedrum import app
+
+    if options.action == "list":
+        for name, summary in app.labs():
+            say(f"{name}: {summary}")
+        return DONE
+    if options.name is None:
+        return _complain("lab run: no experiment named, choose one of `basedrum lab list`", AT_FAULT)
+    say(
+        app.run_lab(
+            options.name,
+            options.data,
+            options.output,
+            model=options.model,
+            seed=options.seed,
+            quick=options.quick,
+        )
+    )
+    return DONE
+
+
 VERBS = {
     "generate": _generate,
     "styles": _styles,
     "prepare": _prepare,
     "train": _train,
     "evaluate": _evaluate,
+    "lab": _lab,
 }

@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from basedrum import __version__
 from basedrum.errors import printable
+from basedrum.option_kinds import Flag, Kind, Number
 from basedrum.play_options import (
-    Flag,
-    Kind,
-    Number,
     Option,
     OutputOptions,
     PlayOptions,
@@ -28,7 +26,7 @@ USAGE_STATUS = 2
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong with an option in one line of the form all our errors have."""
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         self.exit(USAGE_STATUS, f"basedrum: error: {printable(message, 400)}, see {self.prog} --help\n")
 
 
@@ -37,7 +35,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"basedrum {__version__}")
     parser.add_argument("--debug", action="store_true", help="show a traceback where something fails")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
-    for build in (_generate_options, _styles_options, _prepare_options, _train_options, _evaluate_options):
+    for build in (
+        _generate_options,
+        _styles_options,
+        _prepare_options,
+        _train_options,
+        _evaluate_options,
+        _lab_options,
+    ):
         build(verbs)
     return parser
 
@@ -248,3 +253,22 @@ def _evaluate_options(verbs) -> None:
         "--quick", action="store_true", help="fewer songs and metrics, rougher, in about a minute"
     )
     parser.add_argument("--quiet", action="store_true", help="say nothing on the way")
+
+
+def _lab_options(verbs) -> None:
+    parser = _verb(verbs, "lab", "Make the tables of the documentation again, one experiment a table.")
+    parser.add_argument("action", choices=("list", "run"), help="list the experiments, or run one")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the experiment to run")
+    parser.add_argument("--data", metavar="DATA", help="what it measures on (see the file of the experiment)")
+    parser.add_argument(
+        "--model", default="default", metavar="NAME|PATH", help="the drummer that is measured"
+    )
+    parser.add_argument(
+        "--seed",
+        type=_number(int, 0, 2**31 - 1),
+        default=0,
+        metavar="N",
+        help="of what is drawn (default: 0)",
+    )
+    parser.add_argument("--quick", action="store_true", help="a rough table from little data")
+    parser.add_argument("-o", "--output", metavar="JSON", help="write the numbers to this file as well")

@@ -1,7 +1,7 @@
 """One thread for sums too small to share: torch's threads would wait for each other longer than they work.
 
-On a busy machine a song takes a hundred times as long with two threads (`lab/NOTES.md`). One thread also makes
-the sums, and so the bytes, the same on any number of cores.
+On a busy machine a song takes a hundred times as long with two threads (`lab/NOTES.md`). One thread also
+makes the sums, and so the bytes, the same on any number of cores.
 """
 
 from __future__ import annotations

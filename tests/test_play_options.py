@@ -10,11 +10,11 @@ import pytest
 import basedrum
 from basedrum import app, cli
 from basedrum.errors import ConfigError
+from basedrum.option_kinds import Flag
 from basedrum.options import options_of
 from basedrum.play_options import (
     GROUPS,
     MAX_SEED,
-    Flag,
     OutputOptions,
     PlayOptions,
     flag_of,

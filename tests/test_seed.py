@@ -49,7 +49,7 @@ def test_another_rhythm_in_the_first_bars_is_another_seed(moved):
 def test_seeds_are_short_and_spread_out():
     rng = np.random.default_rng(0)
     seeds = [seed_of(line(*np.flatnonzero(rng.random(128) < 0.3), num_measures=8)) for _ in range(200)]
-    assert len(set(seeds)) > 190 and 0 <= min(seeds) and max(seeds) < NUM_SEEDS
+    assert len(set(seeds)) > 190 and min(seeds) >= 0 and max(seeds) < NUM_SEEDS
     assert np.histogram(seeds, 4, (0, NUM_SEEDS))[0].min() > 25
 
 

@@ -182,9 +182,10 @@ class SongState:
     def _allowed_repeats(self, bass: np.ndarray) -> np.ndarray:
         """Return (1, 4, K) bool: which bars the rhythm of the bass (1, 2, 64, 72) allows to be repeated."""
         known = self.memory.recollect(bass)
-        lines = (bass[:, 0].any(axis=2), known.bass_before[:, 0].any(axis=2), known.recalled_line >= 0)
-        rhythms = [line.reshape(1, MEASURES_PER_PHRASE, STEPS_PER_MEASURE) for line in lines]
-        return allowed_repeats(*rhythms)
+        shape = (1, MEASURES_PER_PHRASE, STEPS_PER_MEASURE)
+        now = bass[:, 0].any(axis=2).reshape(shape)
+        before = known.bass_before[:, 0].any(axis=2).reshape(shape)
+        return allowed_repeats(now, before, (known.recalled_line >= 0).reshape(shape))
 
     def draw(self, phrase: PhraseInputs, index: int, attempt: int = 0) -> np.ndarray:
         """Return hits (64, 12) bool for one phrase (n = 1).
