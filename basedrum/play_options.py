@@ -82,10 +82,8 @@ class PlayOptions(_Options):
         None,
         Number(int, 0, MAX_SEED),
         "the noise the drums are drawn with: the same seed, song and options give the same drums. "
-        "Without it the seed is "
-        "made from the rhythm of the bass in its first bars, so that a transposed, renamed or later "
-        "changed song keeps its "
-        "drummer",
+        "Without it the seed is made from the bass line of the first bars, so that a transposed, renamed "
+        "or later changed song keeps its drummer",
         "N",
         usual="made from the bass",
     )

@@ -12,7 +12,7 @@ from basedrum.drummer.sampling import load_phrase_model
 from basedrum.midi.building import build_midi
 from basedrum.midi.reading import parse_song
 from basedrum.music.grid import Grid
-from basedrum.music.kit import CLOSED_HAT, KICK, OPEN_HAT, PEDAL_HAT, PERCUSSION, RIDE
+from basedrum.music.kit import CLOSED_HAT, CRASH, KICK, OPEN_HAT, PEDAL_HAT, PERCUSSION, RIDE
 from basedrum.music.notes import Notes
 from basedrum.music.rolls import BassRoll
 from basedrum.music.song import Part
@@ -95,7 +95,7 @@ def test_two_bars_of_silence_are_alike():
 
 
 def test_a_song_has_a_drummer_of_its_own_and_keeps_him(tmp_path):
-    """Transposed, renamed and changed further on, the song has the same seed and the same drums until there."""
+    """Transposed, renamed or changed further on, it has the same seed, and the same drums until there."""
     drummer = basedrum.Drummer()
     steps = np.flatnonzero([mark == "x" for mark in RIFFS[0] * 12])
 
@@ -120,11 +120,11 @@ def test_a_song_has_a_drummer_of_its_own_and_keeps_him(tmp_path):
 
 
 def test_no_seed_is_a_trap(model):
-    """With any small seed, over some plain lines, there is a time-keeper in most songs."""
+    """Each small seed, given to all songs, plays as much as drummers do, keeps time and spares the crash."""
     keepers = [CLOSED_HAT, OPEN_HAT, PEDAL_HAT, RIDE, PERCUSSION]
-    shares = []
     for seed in range(10):
-        drums = [played(model, line(*[riff] * 16), seed).reshape(16, 16, 12) for riff in RIFFS]
-        kept = [(bars[..., keepers].any(axis=2).sum(axis=1) >= 3).mean() for bars in drums]
-        shares.append(np.mean(kept))
-    assert min(shares) > 0.5, np.round(shares, 2)
+        drums = np.stack([played(model, line(*[riff] * 16), seed).reshape(16, 16, 12) for riff in RIFFS])
+        hits = drums.sum(axis=(2, 3)).mean()
+        keeps = (drums[..., keepers].any(axis=3).sum(axis=2) >= 3).mean()
+        crashes = (drums[:, 0, 0, CRASH] & drums[:, 2, 0, CRASH]).mean()
+        assert 9 < hits < 24 and keeps > 0.4 and crashes < 0.2, (seed, hits, keeps, crashes)

@@ -300,9 +300,9 @@ def test_words_of_the_noise_are_not_taken_for_each_other():
 def test_the_noise_of_a_phrase_is_written_down():
     """These numbers decide what every seed plays: they may not change by accident."""
     drawn = phrase_noise(7, 3)
-    assert drawn.plan[0].tolist() == pytest.approx([0.7831028, 0.3157638, 0.4259650, 0.3273598], abs=1e-6)
+    assert drawn.plan[0].tolist() == pytest.approx([0.5053618, 0.5709973, 0.5197573, 0.2124625], abs=1e-6)
     assert drawn.cells[0, 0, :4].tolist() == pytest.approx(
-        [0.6148280, 0.2983530, 0.9347354, 0.4644431], abs=1e-6
+        [0.6205189, 0.5896603, 0.5857602, 0.8135653], abs=1e-6
     )
     assert drawn.latent.shape == (1, LATENT)
 
