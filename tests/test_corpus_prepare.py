@@ -369,13 +369,14 @@ def held_out(folder: Path) -> dict[str, bytes]:
 
 
 def test_songs_that_are_not_for_training_are_kept_whole(tmp_path, many):
-    labels = labelled(tmp_path, ["id,split", "0,train", "1,train", "2,valid", "3,train", "4,test", "5,valid"])
+    labels = labelled(tmp_path, ["id,split", "1,train", "2,valid", "3,train", "4,test", "5,valid", "6,train"])
+    (many / "0.mid").write_bytes(b"no song: the others stand one row higher")
     report = run([many], tmp_path / "out", songs_csv=labels)
-    data = PhraseDataset.open(tmp_path / "out")
-    rows = [i for i, row in enumerate(data.song_table) if row["split"] != "train"]
-    assert {2, 4, 5} <= set(rows) and report.held_out == len(rows)
-    assert held_out(tmp_path / "out") == {f"{row}.mid": (many / f"{row}.mid").read_bytes() for row in rows}
-    assert list(read_held_out(data, rows[::-1])) == [(many / f"{row}.mid").read_bytes() for row in rows[::-1]]
+    data, rows = PhraseDataset.open(tmp_path / "out"), [1, 3, 4]
+    assert [data.songs[row] for row in rows] == ["2", "4", "5"] and report.held_out == 3
+    songs = {row: (many / f"{row + 1}.mid").read_bytes() for row in rows}
+    assert held_out(tmp_path / "out") == {f"{row}.mid": song_ for row, song_ in songs.items()}
+    assert list(read_held_out(data, rows[::-1])) == [songs[row] for row in rows[::-1]]
     (tmp_path / "out" / "held_out.zip").write_bytes(b"PK")
     with pytest.raises(DataError, match=r"held_out\.zip: is damaged"):
         list(read_held_out(data, rows))

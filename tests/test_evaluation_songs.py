@@ -14,7 +14,7 @@ from basedrum.corpus.phrases import PhraseDataset
 from basedrum.errors import DataError
 from basedrum.evaluation import songs as songs_room
 from basedrum.evaluation.drummers import UserDrummer, baseline_drummer
-from basedrum.evaluation.evaluation_set import build_evaluation_set, choose_run
+from basedrum.evaluation.evaluation_set import build_evaluation_set, choose_run, phrase_measures
 from basedrum.evaluation.playing import (
     moved_later,
     play_songs,
@@ -140,6 +140,21 @@ def test_phrases_are_chains_one_a_song(phrases, laid):
     assert phrases.measure[holed].tolist() == [12, 16, 20], "the longest chain, beside the hole"
     assert phrases.number[holed].tolist() == [3, 4, 5]
     assert build_evaluation_set(laid, per_song=2).place.max() == 1
+
+
+def test_phrases_lie_inside_the_song_and_have_both_parts_in_three_measures(laid):
+    each = named(laid, "27")
+    assert phrase_measures(each) == [0, 4, 8, 12, 16, 20, 24]
+    assert phrase_measures(each)[-1] + 4 == each.grid.num_measures
+    shorter = each.real.copy()
+    shorter[27 * 16 :] = False
+    packed = each.bass.copy()
+    packed[:, 27 * 16 :] = 0
+    assert phrase_measures(replace(each, real=shorter, bass=packed)) == [0, 4, 8, 12, 16, 20]
+    holes = each.real.copy()
+    holes[4 * 16 : 5 * 16] = False
+    holes[8 * 16 : 10 * 16] = False
+    assert phrase_measures(replace(each, real=holes)) == [0, 4, 12, 16, 20, 24]
 
 
 def test_a_run_begins_at_random_among_the_starts_of_the_longest(phrases):
@@ -279,6 +294,6 @@ def test_the_noise_is_tested_with_one_seed_for_all_songs(phrases):
 
 def test_what_is_cut_for_the_noise_are_the_phrases_of_its_songs(phrases):
     test = NoiseTest.draw(phrases, 3, 2, seed=5)
-    cut = test.cut([each.real for each in test.laid])
-    assert np.array_equal(cut, phrases.real[test.rows])
+    cut = test.cut([~each.real for each in test.laid])
+    assert np.array_equal(cut, ~phrases.real[test.rows])
     assert set(phrases.songs[test.rows].tolist()) == set(test.songs)

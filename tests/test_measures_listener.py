@@ -102,6 +102,9 @@ def test_fills_are_what_the_groove_has_not_in_the_second_half():
         "fill_on_8": pytest.approx(1 / 3),
         "no_fill": 0.0,
     }
+    assert fill_values(song(*[plain] * 12), np.isin(np.arange(12), (3, 7, 11)))["fill_on_8"] == pytest.approx(
+        1 / 3
+    )
     shifted = song(*bars, silent=(0,))
     assert fill_values(shifted, fills)["fill_on_4"] == 0  # bars 3, 7 and 9 counted from bar 1
     assert fill_values(song(plain, plain), np.zeros(2, bool))["no_fill"] == 1
@@ -120,6 +123,8 @@ def test_a_cell_of_two_bars_in_five_is_groove():
         False,
     ]
     assert not find_fills(np.stack([plain, busy, plain, busy, plain])).any()
+    bars = [busy if at in (0, 2, 4, 8, 12, 14, 16) else plain for at in range(17)]
+    assert not find_fills(np.stack(bars))[8], "seven of the 17 bars up to 8 to either side"
 
 
 def test_the_backbeat_hole_counts_bars_without_fill():
