@@ -15,7 +15,7 @@ import numpy as np
 from basedrum.models.recall import NUM_CHOICES, RECALLED
 from basedrum.music.grid import MEASURES_PER_PHRASE
 
-LEAST_ALIKE = 0.4
+LEAST_ALIKE = 0.5
 """Jaccard index of two rhythms from which on a repeat is allowed; chosen on split valid (lab/repeats.py)."""
 
 

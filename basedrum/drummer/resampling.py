@@ -19,7 +19,7 @@ from basedrum.music import kit
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_BEAT, STEPS_PER_MEASURE
 
 MOST_ATTEMPTS = 3
-KEEPS_TIME, KEEPS_BACKBEAT = 0.4, 0.4
+KEEPS_TIME, KEEPS_BACKBEAT = 0.25, 0.25
 """Shares of songs whose drummer always has a time-keeper, and always the backbeat; chosen on split valid by
 the share of bars without (lab/NOTES.md)."""
 FEWEST_HITS = 3  # of a time-keeper, and the beats they are spread over

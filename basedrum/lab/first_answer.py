@@ -27,7 +27,7 @@ from basedrum.lab import Request
 NAME = "first_answer"
 SUMMARY = "what a user gets without --seed, beside the seeds 0 to 9 and real drums"
 SEEDS, QUICK_SEEDS = range(10), range(2)
-QUICK_SONGS, QUICK_STEPS = 12, 60
+SONGS, QUICK_SONGS, QUICK_STEPS = 120, 12, 60
 COLUMNS = ("bar_hits", "no_keeper", "crash_1_3", "likeness", "c2st")
 HEADINGS = ("hits a bar", "no keeper", "crash 1+3", "songs alike", "C2ST")
 
@@ -57,7 +57,7 @@ class _Comparison:
 def run(request: Request) -> str:
     """Return the table."""
     dataset = PhraseDataset.open(request.needed_data)
-    songs, _ = read_songs(dataset, limit=QUICK_SONGS if request.quick else None, seed=request.seed)
+    songs, _ = read_songs(dataset, limit=QUICK_SONGS if request.quick else SONGS, seed=request.seed)
     laid = lay_songs(songs).songs
     config = TwoSampleConfig(steps=QUICK_STEPS) if request.quick else TwoSampleConfig()
     comparison = _Comparison(build_evaluation_set(laid, seed=request.seed), config, request.seed)
