@@ -17,7 +17,7 @@ RIFF = [16 * bar + step for bar in range(16) for step in (0, 6, 10)]
 
 
 def test_the_seed_is_stable_from_version_to_version():
-    assert seed_of(line(*RIFF)) == 31746 and seed_of(line(0)) == 52120
+    assert seed_of(line(*RIFF)) == 23221 and seed_of(line(0)) == 37885
 
 
 @pytest.mark.parametrize("semitones", [5, 12, -7])
