@@ -95,7 +95,7 @@ def test_two_bars_of_silence_are_alike():
 
 
 def test_a_song_has_a_drummer_of_its_own_and_keeps_him(tmp_path):
-    """Transposed, renamed and changed further on, the song has the same seed and the same drums until there."""
+    """Transposed, renamed or changed further on, it has the same seed and the same drums until there."""
     drummer = basedrum.Drummer()
     steps = np.flatnonzero([mark == "x" for mark in RIFFS[0] * 12])
 
