@@ -212,7 +212,10 @@ def test_generating_imports_nothing_it_does_not_need(tmp_path, family):
     save_drummer(tmp_path / "small.safetensors", build_model(ModelConfig(family=family, width=16)), None, {})
     source = write_bass(tmp_path / "song.mid")
     words = ["generate", str(source), "--model", str(tmp_path / "small.safetensors")]
-    probe = f"import sys; from basedrum import cli; assert cli.main({words!r}) == 0; sys.stderr.write(' '.join(sys.modules))"
+    probe = (
+        f"import sys; from basedrum import cli; assert cli.main({words!r}) == 0; "
+        "sys.stderr.write(' '.join(sys.modules))"
+    )
     result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
     assert (tmp_path / "song.drums.mid").exists(), result.stderr
     heavy = {

@@ -95,7 +95,8 @@ def test_duplicates_are_found_in_any_key(tmp_path):
     half.onset[16 * 7 :], half.sustain[16 * 7 :] = bass_roll(6, 5).onset, bass_roll(6, 5).sustain
     songs = {
         "a.mid": song(5), "b-copy.mid": song(5), "c-transposed.mid": song(5, transpose=7),
-        "d-other-drums.mid": song(5, drums=drum_roll(9, 12)), "e-half.mid": song(7, bass=half), "f-other.mid": song(8),
+        "d-other-drums.mid": song(5, drums=drum_roll(9, 12)), "e-half.mid": song(7, bass=half),
+        "f-other.mid": song(8),
     }  # fmt: skip
     report = run([write_songs(tmp_path / "songs", songs)], tmp_path / "out")
     kept = PhraseDataset.open(tmp_path / "out").songs

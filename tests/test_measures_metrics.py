@@ -127,7 +127,7 @@ def test_phi_kick_leaves_out_steps_that_do_not_exist():
 
 
 def test_phi_kick_counts_the_existing_steps_of_each_position():
-    """Bars of 3/4 among bars of 4/4: the last positions exist in some, and nonsense elsewhere changes nothing."""
+    """Bars of 3/4 among bars of 4/4: the last positions exist in some; nonsense elsewhere counts nothing."""
     rng = np.random.default_rng(6)
     basses, songs = random_basses()
     measure_steps = np.where(np.arange(4) % 2, 16, 12)[None].repeat(len(basses), axis=0)

@@ -366,7 +366,10 @@ def test_a_setting_that_no_optimiser_takes_is_refused(nursery, practice_data, tm
 
 
 def test_a_second_training_is_refused_before_torch_is_imported(practice_data, tmp_path):
-    code = "import sys, basedrum.cli as cli; s = cli.main(sys.argv[1:]); print('torch' in sys.modules); sys.exit(s)"
+    code = (
+        "import sys, basedrum.cli as cli; s = cli.main(sys.argv[1:]); "
+        "print('torch' in sys.modules); sys.exit(s)"
+    )
     with RunFolder(tmp_path).lock():
         before = bytes_of(tmp_path)
         done = subprocess.run(

@@ -109,10 +109,14 @@ FILES = {
     "flipped at the end": lambda good, tmp: flipped(good, len(good) - 1),
     "header of 2^60": lambda good, tmp: struct.pack("<Q", 1 << 60) + good[8:],
     "header of 2^64 - 1": lambda good, tmp: struct.pack("<Q", (1 << 64) - 1) + good[8:],
-    "header of 90 MB": lambda good, tmp: framed(b'{"__metadata__":{"basedrum":"' + b"[]," * 30_000_000 + b'"}}'),
+    "header of 90 MB": lambda good, tmp: framed(
+        b'{"__metadata__":{"basedrum":"' + b"[]," * 30_000_000 + b'"}}'
+    ),
     "deep": lambda good, tmp: framed(b"[" * 1_000_000 + b"]" * 1_000_000),
     "deep within": lambda good, tmp: framed({"__metadata__": {"basedrum": "[" * 100_000 + "]" * 100_000}}),
-    "deep state": lambda good, tmp: framed({"__metadata__": {"basedrum": '{"state":' * 900 + "1" + "}" * 900}}),
+    "deep state": lambda good, tmp: framed(
+        {"__metadata__": {"basedrum": '{"state":' * 900 + "1" + "}" * 900}}
+    ),
     "foreign": lambda good, tmp: save({"w": torch.zeros(3)}, {"made": "elsewhere"}),
     "without metadata": lambda good, tmp: save({"w": torch.zeros(3)}),
     "a list": lambda good, tmp: framed({"__metadata__": {"basedrum": "[]"}}),
@@ -128,17 +132,30 @@ FILES = {
         b'"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', bytes(4)
     ),
     "huge shape": lambda good, tmp: framed(
-        {"__metadata__": {"basedrum": "{}"}, "w": {"dtype": "F32", "shape": [1 << 40] * 2, "data_offsets": [0, 4]}}, bytes(4)
+        {
+            "__metadata__": {"basedrum": "{}"},
+            "w": {"dtype": "F32", "shape": [1 << 40] * 2, "data_offsets": [0, 4]},
+        },
+        bytes(4),
     ),
     "empty huge shape": lambda good, tmp: framed(
-        {"__metadata__": {"basedrum": "{}"}, "w": {"dtype": "F32", "shape": [0, 1 << 62, 8], "data_offsets": [0, 0]}}
+        {
+            "__metadata__": {"basedrum": "{}"},
+            "w": {"dtype": "F32", "shape": [0, 1 << 62, 8], "data_offsets": [0, 0]},
+        }
     ),
     "another format": lambda good, tmp: resealed(good, lambda h, t: h.update(format=99)),
     "another kind": lambda good, tmp: resealed(good, lambda h, t: h.update(kind="poem\n\x1b[31m")),
     "another grid": lambda good, tmp: resealed(good, lambda h, t: h["grid"].update(pitches=88)),
-    "NaN": lambda good, tmp: resealed(good, lambda h, t: t[first_floats(t)].view(-1)[:1].fill_(float("nan")) and None),
-    "infinity": lambda good, tmp: resealed(good, lambda h, t: t[first_floats(t)].view(-1)[:1].fill_(float("inf")) and None),
-    "shapes": lambda good, tmp: resealed(good, lambda h, t: t.update({k: v[:1] for k, v in t.items() if v.dim() > 1})),
+    "NaN": lambda good, tmp: resealed(
+        good, lambda h, t: t[first_floats(t)].view(-1)[:1].fill_(float("nan")) and None
+    ),
+    "infinity": lambda good, tmp: resealed(
+        good, lambda h, t: t[first_floats(t)].view(-1)[:1].fill_(float("inf")) and None
+    ),
+    "shapes": lambda good, tmp: resealed(
+        good, lambda h, t: t.update({k: v[:1] for k, v in t.items() if v.dim() > 1})
+    ),
     "no tensors": lambda good, tmp: resealed(good, lambda h, t: t.clear()),
 }  # fmt: skip
 

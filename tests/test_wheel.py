@@ -78,7 +78,8 @@ def test_it_finds_its_presets_and_its_practice_book(installed, tmp_path):
     probe = (
         "from basedrum.training.config import load_config, presets\n"
         "from basedrum.corpus.practice import practice_songs\n"
-        "print(len([load_config(name) for name in presets()]), len(next(practice_songs(count=1)).data) > 1000)"
+        "print(len([load_config(name) for name in presets()]), "
+        "len(next(practice_songs(count=1)).data) > 1000)"
     )
     result = outside(installed, tmp_path, "-c", probe)
     assert result.stdout.split() == [str(len(presets())), "True"], result.stderr
