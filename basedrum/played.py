@@ -79,7 +79,7 @@ class PlayedSong:
         return replace(notes, start_ticks=notes.start_ticks.clip(max=self.song.grid.end_tick - 1))
 
     def _spliced(self, old: Notes, new: Notes) -> Notes:
-        """Return the new notes of the bars played anew and the old ones of the others."""
+        """Return the new notes of the bars that were played again, and the old ones of the others."""
         from basedrum.midi.splicing import is_in_bars
 
         assert self.bars is not None

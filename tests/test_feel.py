@@ -188,9 +188,9 @@ def test_the_shipped_feel_is_small_credited_and_no_drummer():
     assert sum(p.numel() for p in network.parameters()) <= 200_000
     assert "rock" in network.config.styles
     assert (
-        network.wander.shape == (2, 6, 12)
-        and (network.wander >= 0).all()
-        and (network.wander.sum(dim=1) > 0.5).all()
+        network.variances.shape == (2, 6, 12)
+        and (network.variances >= 0).all()
+        and (network.variances.sum(dim=1) > 0.5).all()
     )
     assert "feel" not in shipped()
 

@@ -83,8 +83,8 @@ def test_it_learns_what_the_drummers_did(network, takes):
 
 def test_it_spreads_as_they_do(network, takes):
     """The made-up drummers: sd 8 over takes for the whole kit, 4 within."""
-    wander = network.wander.double()
-    assert wander.shape == (2, len(PARTS), 12) and (wander >= 0).all()
+    variances = network.variances.double()
+    assert variances.shape == (2, len(PARTS), 12) and (variances >= 0).all()
     unheard = [take for take in takes if take.split != "train"]
     learned = [take for take in takes if take.split == "train"]
     velocity, timing = lab_feel.spreads(network, learned, unheard)
@@ -101,7 +101,7 @@ def test_deviations_that_last_are_told_from_those_that_do_not(network, takes):
     for net in (network, untrained):
         assert torch.equal(measure_variances(net, takes[3:5]), measure_variances(net, takes[3:5]))
     song = PARTS.index("song")
-    assert network.wander[0, song, 0] > 0.2 > network.wander[1, song, 0]
+    assert network.variances[0, song, 0] > 0.2 > network.variances[1, song, 0]
 
 
 def test_same_seed_same_weights_other_seed_other_weights(takes):

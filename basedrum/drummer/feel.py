@@ -141,8 +141,8 @@ def _style_index(style: str | None, styles: tuple[str, ...]) -> int:
 
 def _variances(network: FeelNet) -> np.ndarray:
     """Return (2, 6, 12) the variance of each of `PARTS` of the deviations, for each voice."""
-    assert isinstance(network.wander, torch.Tensor)
-    return network.wander.double().numpy()
+    assert isinstance(network.variances, torch.Tensor)
+    return network.variances.double().numpy()
 
 
 def _places(grid: Grid) -> np.ndarray:

@@ -6,7 +6,7 @@ pinball loss, whose least mean is at the true quantiles: the middle one is the b
 far drummers deviate from it.
 
 Their deviations are no white noise: a drummer who hits the hat hard does so all song, and repeats accents bar
-by bar. The deviation, as a normal value z, is a sum of parts that last differently long; the tensor `wander`
+by bar. The deviation, as a normal value z, is a sum of parts that last differently long; the tensor `variances`
 holds the variance of each (`PARTS`).
 
 Conventions: the steps are those that exist, in order of time (short measures are not padded); velocities are
@@ -68,7 +68,7 @@ class FeelNet(nn.Module):
         self.stem = nn.Conv1d(ROWS + config.style_width, config.width, 3, padding=1)
         self.layers = nn.ModuleList(_Layer(config.width, dilation, dropout) for dilation in config.dilations)
         self.head = nn.Conv1d(config.width, 2 * NUM_VOICES * len(LEVELS), 1)
-        self.register_buffer("wander", torch.zeros(2, len(PARTS), NUM_VOICES))
+        self.register_buffer("variances", torch.zeros(2, len(PARTS), NUM_VOICES))
 
     def forward(self, rows: Tensor, style: Tensor) -> Tensor:
         styles = self.style(style)[..., None].expand(-1, -1, rows.shape[-1])

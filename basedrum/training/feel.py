@@ -265,8 +265,8 @@ def make_feel(
         [example_of(take, styles) for take in learned], FeelConfig(styles), training, on_epoch
     )
     network.half().float()  # as it will be stored
-    assert isinstance(network.wander, Tensor)
-    network.wander.copy_(measure_variances(network, held_out))
+    assert isinstance(network.variances, Tensor)
+    network.variances.copy_(measure_variances(network, held_out))
     provenance = {"data": CREDIT, "training": asdict(training), "takes": len(learned)}
     return save_feel(network, provenance, output)
 
