@@ -16,8 +16,8 @@ from basedrum.models.recall import NUM_CHOICES, RECALLED
 from basedrum.music.grid import MEASURES_PER_PHRASE
 
 LEAST_ALIKE = 0.5
-"""Jaccard index of two rhythms from which on a repeat is allowed; chosen on split valid (lab/NOTES.md), measured
-by lab/spliced.py."""
+"""Jaccard index of two rhythms from which on a repeat is allowed; chosen on split valid (lab/NOTES.md),
+measured by lab/spliced.py."""
 
 
 def rhythm_likeness(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -5,9 +5,9 @@ quantiles of the velocity and of the offset that human drummers would give a hit
 pinball loss, whose least mean is at the true quantiles: the middle one is the best guess, the others say how
 far drummers deviate from it.
 
-Their deviations are no white noise: a drummer who hits the hat hard does so all song, and repeats accents bar
-by bar. The deviation, as a normal value z, is a sum of parts that last differently long; the tensor `variances`
-holds the variance of each (`PARTS`).
+Their deviations are no white noise: a drummer who hits the hat hard does so all song, and repeats accents
+bar by bar. The deviation, as a normal value z, is a sum of parts that last differently long; the tensor
+`variances` holds the variance of each (`PARTS`).
 
 Conventions: the steps are those that exist, in order of time (short measures are not padded); velocities are
 1..127, offsets in steps. Q quantile levels, V = 12 voices of the kit, N steps.
