@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-slow samples lint help
+.PHONY: demo test test-slow samples docs lint help
 
 demo: $(VENV)/installed             ## drums for a sample bass line, from nothing
 	@mkdir -p demo
@@ -23,6 +23,9 @@ test-slow: $(VENV)/installed-dev    ## the slow tests: fuzzing, kills, notebooks
 
 samples: $(VENV)/installed          ## make the sample bass lines and their drums again
 	$(BIN)/python samples/make_samples.py
+
+docs: $(VENV)/installed             ## docs/options.md, from the options of the code
+	$(BIN)/python -m basedrum.play_options > docs/options.md
 
 lint: $(VENV)/installed-dev         ## style and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy basedrum

@@ -237,3 +237,6 @@ def to_markdown(groups: Sequence[tuple[str, type]]) -> str:
 
 
 GROUPS = (("How it plays", PlayOptions), ("What is written", OutputOptions))
+
+if __name__ == "__main__":
+    print(to_markdown(GROUPS), end="")
