@@ -56,10 +56,6 @@ def redo_song(
     begin = int(np.flatnonzero(in_span)[0])
     plan = layout.starts
     before = sum(start_of <= begin for start_of in plan) - 1
-    if before > 0:  # what is drawn for a song's first phrase lasts through the song: played, and not kept
-        opens = np.isin(measure, _measures(bars.drum_cells[plan[0] : plan[0] + MEASURES_PER_PHRASE]))
-        opening = Begun(state, None, 0, remembers=False)
-        play_song(opening, bass, grid, sounding & opens, lookahead, plan[:1])
     drums = bars.gather(kept.hits)
     _remember_before(state, layout, drums, begin, lookahead)
     begun = Begun(state, _before(drums, begin), max(0, before))
@@ -95,23 +91,20 @@ def _span_to_play(in_span: np.ndarray, layout: SongLayout) -> tuple[int, int]:
 class Begun:
     """A drummer that has played `num_phrases` phrases before, the last of them `before` (64, 12)."""
 
-    def __init__(
-        self, state: PhrasePlayer, before: np.ndarray | None, num_phrases: int, remembers: bool = True
-    ) -> None:
-        self.state, self.before, self.num_phrases, self.remembers = state, before, num_phrases, remembers
+    def __init__(self, state: PhrasePlayer, before: np.ndarray | None, num_phrases: int) -> None:
+        self.state, self.before, self.num_phrases = state, before, num_phrases
 
     def play(
         self, bass: np.ndarray, qpm: float, measure_steps: np.ndarray, previous: np.ndarray | None, index: int
     ) -> np.ndarray:
-        """Return hits (64, 12) bool as `PhrasePlayer`; where nothing is said to have been played before, it
-        knows better."""
+        """Return hits (64, 12) bool as `PhrasePlayer`; where none are given, `before` are the drums
+        before."""
         before = self.before if previous is None else previous
         return self.state.play(bass, qpm, measure_steps, before, self.num_phrases + index)
 
     def remember(self, bass: np.ndarray, hits: np.ndarray) -> None:
-        """Take note of a phrase, as `PhrasePlayer`, if it is to be remembered."""
-        if self.remembers:
-            self.state.remember(bass, hits)
+        """Keep a phrase in memory, as `PhrasePlayer`."""
+        self.state.remember(bass, hits)
 
 
 def _measures(cells: np.ndarray) -> np.ndarray:
