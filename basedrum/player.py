@@ -71,8 +71,8 @@ class Drummer:
             changes: single options, by name:
 
         Raises:
-            MidiError: the file cannot be read, no bass is found in it (NoBassError), it has no such bars or
-                no drums to keep.
+            MidiError: the file cannot be read, or it has no such bars or no drums to keep.
+            NoBassError: no bass is found in it.
             ConfigError: an option out of its range, an unknown style or kit.
         """
         from basedrum.drummer.controls import Controls
