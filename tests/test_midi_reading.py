@@ -14,7 +14,7 @@ import pytest
 from raw_midi import END, NOTE, chunk, named, number, smf
 from work import Calls
 
-from basedrum.errors import BasedrumError, MidiError
+from basedrum.errors import BasedrumError, MidiError, NoBassError
 from basedrum.midi.building import build_midi
 from basedrum.midi.events import EventFile, read_events, to_bytes
 from basedrum.midi.reading import MAX_NOTES, gate, parse_score, parse_song, read_song
@@ -314,7 +314,7 @@ def try_all(data: bytes) -> bool:
         song = parse_song(data, "x")
         try:
             drums = find_bass(song).notes
-        except MidiError:
+        except NoBassError:
             drums = song.tracks[0].notes
         again = parse_song(song_with_drums(song, drums, keep_drums=True))
     except BasedrumError as error:

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from test_app import FakeModel
+from test_app import FakeModel, FakeState
 
 from basedrum.drummer.perform import KeptDrums, perform
 from basedrum.drummer.sampling import load_phrase_model
 from basedrum.drummer.seed import seed_of
 from basedrum.errors import ConfigError
 from basedrum.music.grid import Grid
-from basedrum.music.kit import KICK
+from basedrum.music.kit import KICK, SNARE
 from basedrum.music.rolls import BassRoll, DrumRoll
 from basedrum.music.sounding import Sounding
 from basedrum.play_options import PlayOptions
@@ -90,3 +90,18 @@ def test_the_drummer_that_ships_takes_every_option(change):
     assert drums.hits.any() and not np.array_equal(
         drums.hits, played(PlayOptions(seed=7), model=model).drums.hits
     )
+
+
+def test_fewer_fills_than_the_drummer_plays(monkeypatch):
+    """Its fill, a roll at the end of every fourth bar, gives way to the groove; as learned it stays."""
+
+    def with_roll(state, bass, qpm, measure_steps, previous, index):
+        hits = np.zeros((64, 12), bool)
+        hits[4::8, SNARE] = hits[56:, SNARE] = True
+        return hits
+
+    monkeypatch.setattr(FakeState, "play", with_roll)
+    snares = {
+        fills: played(PlayOptions(seed=3, fills=fills)).drums.to_kit()[:, SNARE].sum() for fills in (0.0, 1.0)
+    }
+    assert snares == {0.0: 16, 1.0: 30}

@@ -332,7 +332,8 @@ def test_what_is_a_song_is_read_and_keeps_its_notes(nursery, tmp_path, name):
     data, count = READ[name]
     result = played(nursery, tmp_path, data)
     assert check(result, tmp_path, BEFORE, name), result["err"]
-    assert f", {count} notes; " in result["out"]
+    notes = "1 note" if count == 1 else f"{count} notes"
+    assert f", {notes}; " in result["out"]
     check_counts(data, (tmp_path / "out.mid").read_bytes(), name)
 
 

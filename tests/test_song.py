@@ -375,3 +375,22 @@ def test_the_drummer_is_asked_phrase_by_phrase_where_sections_begin():
         "the last bar of each phrase"
     )
     assert np.array_equal(hits[:, KICK], BassRoll.from_notes(notes, grid).hits)
+
+
+def test_the_drums_before_are_silent_on_steps_that_do_not_exist():
+    """What a drummer plays past the end of a short bar is not what it goes on from, nor what it remembers."""
+    _, grid = song(range(8), time_signatures=((0, 7, 8),))
+    num_measures = grid.num_measures
+    state = Recorder()
+    play_song(state, bass_on(grid), grid, Sounding(np.ones(num_measures, bool)))
+    steps, previous = state.calls[1][2], state.calls[1][3]
+    missing = ~active_steps(np.asarray(steps))
+    assert missing.any() and not previous[missing].any() and previous[~missing].any()
+    assert not state.remembered[0][1][missing].any()
+
+
+def bass_on(grid):
+    """A quarter note on the one of every measure."""
+    onset = np.zeros((grid.num_measures * 16, 72), bool)
+    onset[::16, 12] = True
+    return BassRoll(onset, onset)

@@ -248,7 +248,7 @@ def test_each_sound_of_three_minutes_is_made_once(monkeypatch):
     with Memory() as memory, Calls() as calls:
         samples, rate = render([song_drums, line], grid_of(num_beats // 4))
     assert len(samples) / rate == pytest.approx(180 + TAIL_S, abs=0.01)
-    assert sound._strike.cache_info().misses <= 4 * sound.STRENGTHS * sound.TAKES
+    assert sound._strike.cache_info().misses <= 4 * sound.STRENGTHS * sound.VARIANTS
     assert tones.call_count == 12, "an octave of pitches"
     assert calls.count < 40 * 2_543
     assert memory.peak_bytes < 3 * samples.nbytes, "the song, and a little to work with"

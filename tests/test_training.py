@@ -482,12 +482,12 @@ def test_it_learns_two_songs_by_heart(data):
 
 
 def test_precision_auto_is_what_the_processor_is_fast_at(practice_data, tmp_path, monkeypatch):
-    settings = [*TINY, "train.warmup_steps=1", "train.steps=1", "train.critic_first=0"]
+    settings = [*TINY, "warmup.steps=1", "adversarial.steps=1", "adversarial.discriminator_first=0"]
 
     def trained(name, precision, **can):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: can)
         config = load_config("quick", [*settings, f"train.precision={precision!r}"])
-        return weights(train(config, practice_data, tmp_path / name, device="cpu", progress=False))
+        return weights(train(config, practice_data, tmp_path / name, QUIET))
 
     exact, halved = trained("exact", "float32", avx512_bf16=True), trained("halved", "bfloat16")
     assert not same(exact, halved)

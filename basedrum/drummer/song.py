@@ -91,7 +91,7 @@ def play_song(
     step_ticks = grid.tick_at(np.arange(grid.num_measures)[:, None], np.arange(STEPS_PER_MEASURE))
     is_open = step_ticks < grid.end_tick
     if layout.first_bar and sounding.start_tick is not None:
-        is_open &= step_ticks > sounding.start_tick - grid.ticks_per_step
+        is_open &= step_ticks > sounding.start_tick - grid.ticks_per_step / 2
     return (whole & is_open[..., None]).reshape(-1, NUM_VOICES)
 
 
