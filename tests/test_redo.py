@@ -81,3 +81,12 @@ def test_a_silent_song_stays_silent():
     bass, grid = song(range(4))
     kept = marked(4)
     assert redo_song(Recorder(), bass, grid, Sounding(np.zeros(4, bool)), Kept(kept, 0, 3)) is kept
+
+
+@pytest.mark.parametrize("first, num_kept", [(3, 0), (4, 1), (7, 1), (8, 2)])
+def test_it_remembers_the_kept_phrases_that_end_before_the_new_bars(first, num_kept):
+    """A phrase whose last bar is played again is not remembered as it was."""
+    state, _ = redone(12, first, first)
+    assert len(state.remembered) == num_kept + len(state.calls)
+    kept = [marks(hits) for _, hits in state.remembered[:num_kept]]
+    assert kept == [[0, 1, 2, 3], [4, 5, 6, 7]][:num_kept]
