@@ -145,15 +145,6 @@ def _may_hold_escapes(data: bytes) -> bool:
     return True
 
 
-def is_parsed_alone(data: bytes) -> bool:
-    """Say whether symusic alone can read bytes: the bare speed to measure `basedrum prepare` against."""
-    try:
-        _symusic_score(data)
-    except Exception:
-        return False
-    return True
-
-
 def _song_of(score: ScoreTick, data: bytes) -> tuple[Grid, tuple[Track, ...]]:
     """Make grid and tracks of a score, after its bounds were checked."""
     num_notes = score.note_num()
