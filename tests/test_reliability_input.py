@@ -246,6 +246,35 @@ def played(nursery, folder, data):
     return result
 
 
+SMALL_BYTES = 100_000
+
+
+@pytest.fixture(scope="module")
+def generated(nursery, tmp_path_factory):
+    """Return a function from an input's name to its folder and result.
+
+    Small inputs are generated one after the other in one process, large ones in a process each, so that what
+    they take in memory is told alone.
+    """
+    inputs = {**REFUSED, **EITHER, **{name: data for name, (data, _) in READ.items()}}
+    root, folders = tmp_path_factory.mktemp("inputs"), {}
+    for number_, (name, data) in enumerate(inputs.items()):
+        folders[name] = root / str(number_)
+        folders[name].mkdir()
+        (folders[name] / "in.mid").write_bytes(data)
+        (folders[name] / "out.mid").write_bytes(PRECIOUS)
+    jobs = {name: (folder / "in.mid", folder / "out.mid", []) for name, folder in folders.items()}
+    small = [name for name, data in inputs.items() if len(data) < SMALL_BYTES]
+    results = dict(zip(small, generate_each(nursery, [jobs[name] for name in small]), strict=True))
+
+    def of(name):
+        if name not in results:
+            (results[name],) = generate_each(nursery, [jobs[name]])
+        return folders[name], results[name]
+
+    return of
+
+
 def walked(data):
     """Yield (track, status, first data byte, second) of the notes of a sound MIDI file, by a reader of the
     tests' own."""
@@ -322,26 +351,26 @@ def test_there_are_many():
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_song_is_refused(nursery, tmp_path, name):
-    result = played(nursery, tmp_path, REFUSED[name])
-    assert not check(result, tmp_path, BEFORE, name)
+def test_what_is_no_song_is_refused(generated, name):
+    folder, result = generated(name)
+    assert not check(result, folder, BEFORE, name)
 
 
 @pytest.mark.parametrize("name", READ)
-def test_what_is_a_song_is_read_and_keeps_its_notes(nursery, tmp_path, name):
+def test_what_is_a_song_is_read_and_keeps_its_notes(generated, name):
     data, count = READ[name]
-    result = played(nursery, tmp_path, data)
-    assert check(result, tmp_path, BEFORE, name), result["err"]
+    folder, result = generated(name)
+    assert check(result, folder, BEFORE, name), result["err"]
     notes = "1 note" if count == 1 else f"{count} notes"
     assert f", {notes}; " in result["out"]
-    check_counts(data, (tmp_path / "out.mid").read_bytes(), name)
+    check_counts(data, (folder / "out.mid").read_bytes(), name)
 
 
 @pytest.mark.parametrize("name", EITHER)
-def test_the_rest_is_one_or_the_other(nursery, tmp_path, name):
-    result = played(nursery, tmp_path, EITHER[name])
-    if check(result, tmp_path, BEFORE, name):
-        check_counts(EITHER[name], (tmp_path / "out.mid").read_bytes(), name)
+def test_the_rest_is_one_or_the_other(generated, name):
+    folder, result = generated(name)
+    if check(result, folder, BEFORE, name):
+        check_counts(EITHER[name], (folder / "out.mid").read_bytes(), name)
 
 
 @pytest.mark.slow
