@@ -30,9 +30,9 @@ class FakeState:
     def __init__(self, seed, temperature, density, style):
         self.seed, self.settings = seed, (temperature, density, style)
 
-    def play(self, bass, qpm, measure_steps, previous, index):
+    def play(self, phrase):
         hits = np.zeros((64, 12), bool)
-        hits[:, KICK] = bass[0].any(axis=1)
+        hits[:, KICK] = phrase.bass[0].any(axis=1)
         hits[[4, 12, 20, 28, 36, 44, 52, 60, 33 + self.seed % 7], SNARE] = True
         return hits
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from basedrum.drummer.fills import FillingPlayer, fill_weight, with_fill, without_fills
+from basedrum.drummer.phrase import Phrase
 from basedrum.music import kit
 from basedrum.music.notation import groove
 
@@ -37,8 +38,8 @@ class Fixed:
     def __init__(self, hits):
         self.hits, self.previous, self.remembered = hits, [], []
 
-    def play(self, bass, qpm, measure_steps, previous, index):
-        self.previous.append(previous)
+    def play(self, phrase):
+        self.previous.append(phrase.previous)
         return self.hits
 
     def remember(self, bass, hits):
@@ -50,7 +51,7 @@ def played(fills, hits=None, others=(), count=40, seed=3):
         Fixed(phrase(BAR, BAR, BAR, FILL) if hits is None else hits), list(others), fills, seed
     )
     return [
-        player.play(np.zeros((2, 64, 72), bool), 120.0, np.asarray(FOUR), None, index)
+        player.play(Phrase(np.zeros((2, 64, 72), bool), 120.0, np.asarray(FOUR), None, index))
         for index in range(count)
     ]
 

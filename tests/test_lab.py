@@ -101,13 +101,14 @@ class Puppet:
     def remember(self, bass, hits):
         pass
 
-    def play(self, bass, qpm, measure_steps, previous, index):
+    def play(self, phrase):
         hits = np.zeros((4, 16, 12), bool)
         wanted = 8 if self.ignores else int(self.density or 8)
         for hit in range(wanted):
             hits[:, hit % 12, kit.CLOSED_HAT + hit // 12] = True
         if not self.ignores and self.temperature:
-            hits |= np.random.default_rng([self.seed, index]).random(hits.shape) < 0.05 * self.temperature
+            rng = np.random.default_rng([self.seed, phrase.index])
+            hits |= rng.random(hits.shape) < 0.05 * self.temperature
         return hits.reshape(64, 12)
 
 
@@ -135,7 +136,7 @@ def test_a_style_classifier_knows_styles_and_a_drummer_that_ignores_them_is_at_c
             song.style = controls.style
             return song
 
-        def play(self, bass, qpm, measure_steps, previous, index):
+        def play(self, phrase):
             rows = dataset.rows("train")
             of_style = dataset.index["style"][rows] == dataset.styles.index(self.style or styles[0])
             return dataset.kit(rows[of_style][:1])[0]

@@ -7,6 +7,7 @@ import torch
 import basedrum
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.drummer.memory import Memory
+from basedrum.drummer.phrase import Phrase
 from basedrum.drummer.sampling import PhraseModel
 from basedrum.midi.building import build_midi
 from basedrum.midi.reading import parse_song
@@ -150,9 +151,9 @@ def test_what_was_played_when_the_bass_was_last_like_this_counts_in_a_song(pract
     def last(memory_of_verse, seed):
         state = model.new_song(seed)
         for bass, hits in ((verse, memory_of_verse), (chorus, np.zeros((64, 12), bool))):
-            state.play(bass, 120.0, steps, None, 0)
+            state.play(Phrase(bass, 120.0, steps))
             state.remember(bass, hits)
-        return state.play(verse, 120.0, steps, np.ones((64, 12), bool), 2)
+        return state.play(Phrase(verse, 120.0, steps, np.ones((64, 12), bool), 2))
 
     drums = np.random.default_rng(0).random((64, 12)) < 0.3
     assert any(not np.array_equal(last(drums, seed), last(~drums, seed)) for seed in range(8))

@@ -95,7 +95,7 @@ def test_the_drummer_that_ships_takes_every_option(change):
 def test_fewer_fills_than_the_drummer_plays(monkeypatch):
     """Its fill, a roll at the end of every fourth bar, gives way to the groove; as learned it stays."""
 
-    def with_roll(state, bass, qpm, measure_steps, previous, index):
+    def with_roll(state, phrase):
         hits = np.zeros((64, 12), bool)
         hits[4::8, SNARE] = hits[56:, SNARE] = True
         return hits

@@ -5,6 +5,7 @@ import pytest
 
 from basedrum.drummer import resampling
 from basedrum.drummer.controls import Controls
+from basedrum.drummer.phrase import Phrase
 from basedrum.drummer.resampling import (
     MOST_ATTEMPTS,
     drawn_habits,
@@ -100,7 +101,7 @@ def played(drummer, monkeypatch, habits, controls=None, samples=(BARE, BARE, ROC
     song = drummer.new_song(1, controls)
     bass = np.zeros((2, 64, 72), bool)
     bass[:, ::8, 10] = True
-    return song.play(bass, 120.0, FULL, None, 0), len(calls)
+    return song.play(Phrase(bass, 120.0, FULL)), len(calls)
 
 
 def test_it_is_sampled_again_until_it_has_what_it_lacked(drummer, monkeypatch):

@@ -7,6 +7,7 @@ import torch
 from basedrum.drummer import repeats, resampling
 from basedrum.drummer.controls import Controls
 from basedrum.drummer.memory import Memory
+from basedrum.drummer.phrase import Phrase
 from basedrum.drummer.sampling import SILENT_BAR, PhraseInputs, PhraseModel, load_phrase_model
 from basedrum.errors import ConfigError
 from basedrum.models.config import ModelConfig
@@ -93,14 +94,14 @@ def test_a_phrase_is_the_same_alone_and_in_company(family, monkeypatch):
 def test_a_song_plays_as_a_batch_does(no_rules):
     drummer = model()
     controls = Controls(temperature=0.5)
-    one = drummer.new_song(11, controls).play(lines(1)[0], 120.0, STEPS[0], None, 4)
+    one = drummer.new_song(11, controls).play(Phrase(lines(1)[0], 120.0, STEPS[0], None, 4))
     batch = drummer.sample(phrases(size=1), phrase_noise(11, 4), controls)
     assert np.array_equal(one, batch[0])
 
 
 def test_an_attempt_is_other_noise_for_the_same_phrase(no_rules):
     song = model().new_song(11)
-    played = song.play(lines(1)[0], 120.0, STEPS[0], None, 0)
+    played = song.play(Phrase(lines(1)[0], 120.0, STEPS[0]))
     attempts = [song.draw(phrases(size=1), 0, attempt) for attempt in (0, 1, 2, 1)]
     assert np.array_equal(attempts[0], played) and np.array_equal(attempts[1], attempts[3])
     assert not np.array_equal(attempts[0], attempts[1]) and not np.array_equal(attempts[1], attempts[2])
@@ -183,7 +184,7 @@ def played_to_a_verse(drummer, seed, of_verse):
     song = drummer.new_song(seed)
     song.remember(lines(1, 5)[0], of_verse)
     song.remember(lines(1, 6)[0], drums(9))
-    return song.play(lines(1, 5)[0], 120.0, STEPS[0], drums(9), 2)
+    return song.play(Phrase(lines(1, 5)[0], 120.0, STEPS[0], drums(9), 2))
 
 
 def test_a_song_remembers_what_was_played(no_rules):
@@ -224,7 +225,7 @@ def test_a_song_is_scored_when_asked_by_what_was_remembered():
     played = []
     for index in range(3):
         song.draw(phrases(size=1, seed=index), index, attempt=1)  # a sample that was not kept
-        hits = song.play(lines(1, index)[0], 120.0, STEPS[0], None, index)
+        hits = song.play(Phrase(lines(1, index)[0], 120.0, STEPS[0], None, index))
         hits[16:32] = False
         song.remember(lines(1, index)[0], hits)
         played.append(hits)
@@ -243,5 +244,5 @@ def test_kept_drums_are_not_scored():
 
 def test_without_reranker_a_song_has_no_score():
     song = model().new_song(1)
-    song.remember(lines(1)[0], song.play(lines(1)[0], 120.0, STEPS[0], None, 0))
+    song.remember(lines(1)[0], song.play(Phrase(lines(1)[0], 120.0, STEPS[0])))
     assert song.score is None

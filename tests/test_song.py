@@ -28,9 +28,10 @@ class Recorder:
     def remember(self, bass, hits):
         self.remembered.append((bass, hits))
 
-    def play(self, bass, qpm, measure_steps, previous, index):
-        assert bass.shape == (2, 64, 72) and bass.dtype == bool and len(measure_steps) == 4
-        self.calls.append((bass, qpm, list(measure_steps), previous, index))
+    def play(self, phrase):
+        bass, steps = phrase.bass, phrase.measure_steps
+        assert bass.shape == (2, 64, 72) and bass.dtype == bool and len(steps) == 4
+        self.calls.append((bass, phrase.qpm, list(steps), phrase.previous, phrase.index))
         hits = np.zeros((64, 12), bool)
         hits[:, KICK] = bass[0].any(axis=1)
         hits[:, CLOSED_HAT] = True
@@ -200,7 +201,7 @@ def test_a_measure_sounds_while_a_note_is_held():
 class Rock:
     """One bar of rock for ever: kick on one and three, snare on two and four, hats on the eighths."""
 
-    def play(self, bass, qpm, measure_steps, previous, index):
+    def play(self, phrase):
         hits = np.zeros((4, 16, 12), bool)
         hits[:, [0, 8], KICK] = hits[:, [4, 12], SNARE] = hits[:, ::2, CLOSED_HAT] = True
         return hits.reshape(64, 12)

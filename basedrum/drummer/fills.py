@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from basedrum.drummer.phrase import Phrase
 from basedrum.drummer.song import PhrasePlayer
 from basedrum.music import kit
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
@@ -46,17 +47,15 @@ class FillingPlayer:
     def __init__(self, state: PhrasePlayer, others: Sequence[PhrasePlayer], fills: float, seed: int) -> None:
         self.state, self.others, self.fills, self.seed = state, others, fills, seed
 
-    def play(
-        self, bass: np.ndarray, qpm: float, measure_steps: np.ndarray, previous: np.ndarray | None, index: int
-    ) -> np.ndarray:
+    def play(self, phrase: Phrase) -> np.ndarray:
         """Return hits (64, 12) bool, as `PhrasePlayer`."""
-        hits = np.array(self.state.play(bass, qpm, measure_steps, previous, index), bool)
-        chances = np.random.default_rng([self.seed, index, 0xF111]).random(MEASURES_PER_PHRASE)
+        hits = np.array(self.state.play(phrase), bool)
+        chances = np.random.default_rng([self.seed, phrase.index, 0xF111]).random(MEASURES_PER_PHRASE)
         if self.fills < 1:
-            return without_fills(hits, measure_steps, chances >= self.fills)
+            return without_fills(hits, phrase.measure_steps, chances >= self.fills)
         if chances[-1] < self.fills - 1:
-            samples = [other.play(bass, qpm, measure_steps, previous, index) for other in self.others]
-            return with_fill(hits, samples, measure_steps)
+            samples = [other.play(phrase) for other in self.others]
+            return with_fill(hits, samples, phrase.measure_steps)
         return hits
 
     def remember(self, bass: np.ndarray, hits: np.ndarray) -> None:

@@ -13,11 +13,12 @@ Conventions: as in `song`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from basedrum.drummer.layout import SongLayout
+from basedrum.drummer.phrase import Phrase
 from basedrum.drummer.song import PhrasePlayer, play_song
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE, Grid
 from basedrum.music.rolls import BassRoll
@@ -94,13 +95,11 @@ class Begun:
     def __init__(self, state: PhrasePlayer, before: np.ndarray | None, num_phrases: int) -> None:
         self.state, self.before, self.num_phrases = state, before, num_phrases
 
-    def play(
-        self, bass: np.ndarray, qpm: float, measure_steps: np.ndarray, previous: np.ndarray | None, index: int
-    ) -> np.ndarray:
+    def play(self, phrase: Phrase) -> np.ndarray:
         """Return hits (64, 12) bool as `PhrasePlayer`; where none are given, `before` are the drums
         before."""
-        before = self.before if previous is None else previous
-        return self.state.play(bass, qpm, measure_steps, before, self.num_phrases + index)
+        before = self.before if phrase.previous is None else phrase.previous
+        return self.state.play(replace(phrase, previous=before, index=self.num_phrases + phrase.index))
 
     def remember(self, bass: np.ndarray, hits: np.ndarray) -> None:
         """Keep a phrase in memory, as `PhrasePlayer`."""

@@ -20,6 +20,7 @@ from torch import Tensor
 from basedrum.drummer.controls import Controls
 from basedrum.drummer.guidance import guidance_of
 from basedrum.drummer.memory import Memory, Recollection
+from basedrum.drummer.phrase import Phrase
 from basedrum.drummer.repeats import allowed_repeats
 from basedrum.drummer.resampling import LOW_DENSITY, MOST_ATTEMPTS, drawn_habits, is_wanting
 from basedrum.models.condition import Condition, as_measures
@@ -162,21 +163,18 @@ class SongState:
         self._latest: _Sampled | None = None
         self._played: list[_Sampled] = []
 
-    def play(
-        self, bass: np.ndarray, qpm: float, measure_steps: np.ndarray, previous: np.ndarray | None, index: int
-    ) -> np.ndarray:
-        """Return hits (64, 12) bool for bass (2, 64, 72); `previous` (64, 12) or None; `index` counts phrases
-        from 0."""
-        before = None if previous is None else np.asarray(previous)[None]
-        steps = np.asarray(measure_steps)[None]
-        allowed = self._allowed_repeats(bass[None])
-        phrase = PhraseInputs(bass[None], np.asarray([qpm]), steps, before, allowed, keep_new=True)
-        hits = self.draw(phrase, index)
+    def play(self, phrase: Phrase) -> np.ndarray:
+        """Return hits (64, 12) bool, as `PhrasePlayer`."""
+        before = None if phrase.previous is None else np.asarray(phrase.previous)[None]
+        bass, steps, qpm = phrase.bass[None], np.asarray(phrase.measure_steps)[None], phrase.qpm
+        allowed = self._allowed_repeats(bass)
+        inputs = PhraseInputs(bass, np.asarray([qpm]), steps, before, allowed, keep_new=True)
+        hits = self.draw(inputs, phrase.index)
         earlier = [played[0] for played in self.memory.hits]
         for attempt in range(1, MOST_ATTEMPTS):
             if not is_wanting(hits, steps[0], earlier, self._habits):
                 break
-            hits = self.draw(phrase, index, attempt)
+            hits = self.draw(inputs, phrase.index, attempt)
         return hits
 
     def _allowed_repeats(self, bass: np.ndarray) -> np.ndarray:

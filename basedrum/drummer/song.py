@@ -25,6 +25,7 @@ from typing import Protocol
 import numpy as np
 
 from basedrum.drummer.layout import SongLayout
+from basedrum.drummer.phrase import Phrase
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_BEAT, STEPS_PER_MEASURE, Grid
 from basedrum.music.kit import CLOSED_HAT, NUM_VOICES
 from basedrum.music.rolls import BassRoll, active_steps
@@ -35,14 +36,8 @@ class PhrasePlayer(Protocol):
     """A drummer in the middle of a song: it plays one phrase after the other, its noise and settings its
     own."""
 
-    def play(
-        self, bass: np.ndarray, qpm: float, measure_steps: np.ndarray, previous: np.ndarray | None, index: int
-    ) -> np.ndarray:
-        """Return hits (64, 12) bool for bass (2, 64, 72) bool at qpm quarters per minute.
-
-        measure_steps (4,) are the active steps of each measure; previous (64, 12) bool are the drums of the
-        phrase before (None at the start); index counts the phrases of the song from 0.
-        """
+    def play(self, phrase: Phrase) -> np.ndarray:
+        """Return hits (64, 12) bool."""
 
     def remember(self, bass: np.ndarray, hits: np.ndarray) -> None:
         """Keep a phrase in memory: the bass (2, 64, 72) that was given, the drums (64, 12) that were
@@ -82,10 +77,11 @@ def play_song(
         if not layout.is_played[new].any():
             continue  # the whole band rests; the next phrase still follows the drums before the rest
         steps = layout.steps[window]
-        phrase = layout.bass(source, window)
-        played = state.play(phrase, float(layout.qpm[window[0]]), steps, previous, index)
+        given = layout.bass(source, window)
+        phrase = Phrase(given, float(layout.qpm[window[0]]), steps, previous, index)
+        played = state.play(phrase)
         previous = np.asarray(played, bool) & active_steps(steps)[:, None]
-        state.remember(phrase, previous)
+        state.remember(given, previous)
         hits[new] = previous.reshape(MEASURES_PER_PHRASE, STEPS_PER_MEASURE, NUM_VOICES)[-num_new:]
     whole = in_threes(layout.to_song(hits), bass.hits.reshape(grid.num_measures, -1), grid)
     step_ticks = grid.tick_at(np.arange(grid.num_measures)[:, None], np.arange(STEPS_PER_MEASURE))

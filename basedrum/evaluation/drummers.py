@@ -11,6 +11,7 @@ import numpy as np
 
 from basedrum.drummer.controls import Controls
 from basedrum.drummer.perform import PhraseDrummer
+from basedrum.drummer.phrase import Phrase
 from basedrum.measures.baselines import Baseline
 from basedrum.midi.midi_song import MidiSong
 from basedrum.music import kit
@@ -73,12 +74,11 @@ class _SongOfPhrases:
     def __init__(self, baseline: Baseline, seed: int) -> None:
         self._baseline, self._seed = baseline, seed
 
-    def play(
-        self, bass: np.ndarray, qpm: float, measure_steps: np.ndarray, previous: np.ndarray | None, index: int
-    ) -> np.ndarray:
-        before = None if previous is None else previous[None]
-        seed = int(np.random.SeedSequence([self._seed, index]).generate_state(1)[0])
-        return self._baseline.play(bass[None], np.asarray([qpm]), measure_steps[None], before, seed)[0]
+    def play(self, phrase: Phrase) -> np.ndarray:
+        before = None if phrase.previous is None else phrase.previous[None]
+        seed = int(np.random.SeedSequence([self._seed, phrase.index]).generate_state(1)[0])
+        bass, steps = phrase.bass[None], phrase.measure_steps[None]
+        return self._baseline.play(bass, np.asarray([phrase.qpm]), steps, before, seed)[0]
 
     def remember(self, bass: np.ndarray, hits: np.ndarray) -> None:
         """Take note of nothing."""
