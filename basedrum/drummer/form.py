@@ -15,9 +15,8 @@ from __future__ import annotations
 import numpy as np
 
 from basedrum.music.grid import MEASURES_PER_PHRASE
+from basedrum.music.sections import section_borders
 
-LAGS = (4, 8, 16)
-ALIKE = 0.6  # Jaccard index of two measures of bass that count as the same
 MOST_EVIDENCE = 2
 COST_OF_SHORT = {
     1: 5.0,
@@ -50,20 +49,3 @@ def phrase_starts(bass: np.ndarray, begin: int, end: int) -> list[int]:
         at -= length[at - begin]
         starts.append(at)
     return starts[::-1]
-
-
-def section_borders(bass: np.ndarray) -> np.ndarray:
-    """Return (N,) how often a stretch that is the same 4, 8 or 16 measures later begins or ends with the
-    measure."""
-    steps = bass.reshape(*bass.shape[:2], -1, 12).any(axis=2).reshape(len(bass), -1)  # pitch classes
-    counts, total = np.zeros(len(bass) + max(LAGS)), steps.sum(axis=1)
-    for lag in LAGS:
-        if lag >= len(bass):
-            continue
-        both = (steps[:-lag] & steps[lag:]).sum(axis=1)
-        either = total[:-lag] + total[lag:] - both
-        same = np.where(either > 0, both > ALIKE * either, True)
-        changes = np.flatnonzero(same[1:] != same[:-1]) + 1
-        counts[changes] += 1
-        counts[changes + lag] += 1
-    return counts[: len(bass)]

@@ -33,6 +33,7 @@ MAX_BEATS = 20_000
 MAX_BARS = 25_000
 MAX_NOTES = 200_000
 MAX_CHANGES = 20_000
+MAX_MARKERS, MAX_MARKER_LETTERS = 1000, 80
 LOWEST_QPM, HIGHEST_QPM = 10.0, 1000.0
 
 logger = logging.getLogger(__name__)
@@ -61,9 +62,10 @@ def parse_song(data: bytes, name: str = "") -> MidiSong:
         clean, complaints = gate(data)
         score, clean, more = parse_score(clean)
         grid, tracks = _song_of(score, clean)
+        markers = _markers(score, grid.end_tick)
     except MidiError as error:
         raise MidiError(f"{printable(name) or 'MIDI data'}: {error}") from error.__cause__
-    return MidiSong(name, grid, tracks, clean, (*complaints, *more))
+    return MidiSong(name, grid, tracks, clean, (*complaints, *more), markers=markers)
 
 
 def parse_score(data: bytes) -> tuple[ScoreTick, bytes, tuple[str, ...]]:
@@ -194,6 +196,12 @@ def grid_of(score: ScoreTick, end: int) -> Grid:
     if has_short and grid.num_measures > MAX_BARS:
         raise MidiError(f"has more than {MAX_BARS} bars, give a MIDI file of one song")
     return grid
+
+
+def _markers(score: ScoreTick, end: int) -> tuple[tuple[int, str], ...]:
+    """Return the markers of a score up to tick `end`, the first ones where there are too many."""
+    marks = [(mark.time, mark.text[:MAX_MARKER_LETTERS]) for mark in score.markers[:MAX_MARKERS]]
+    return tuple(sorted(mark for mark in marks if 0 <= mark[0] <= end))
 
 
 def _tempos(score: ScoreTick, end: int) -> tuple[tuple[int, float], ...]:

@@ -5,7 +5,7 @@ Conventions: ticks as in `grid`; programs are General MIDI's, 0..127; pitches an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
@@ -43,11 +43,13 @@ class Song:
         name: for messages, not yet printable; may be empty.
         grid: its bars and its tempo; they end after the last note.
         tracks: the parts that have notes.
+        markers: (tick, text) of what its file marks ("Chorus"), sorted by tick, not yet printable.
     """
 
     name: str
     grid: Grid
     tracks: tuple[Track, ...]
+    markers: tuple[tuple[int, str], ...] = field(default=(), kw_only=True)
 
 
 def drum_notes(song: Song) -> Notes:
