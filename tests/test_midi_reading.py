@@ -17,7 +17,15 @@ from work import Calls
 from basedrum.errors import BasedrumError, MidiError, NoBassError
 from basedrum.midi.building import build_midi
 from basedrum.midi.events import EventFile, read_events, to_bytes
-from basedrum.midi.reading import MAX_NOTES, gate, parse_score, parse_song, read_song
+from basedrum.midi.reading import (
+    MAX_MARKER_LETTERS,
+    MAX_MARKERS,
+    MAX_NOTES,
+    gate,
+    parse_score,
+    parse_song,
+    read_song,
+)
 from basedrum.midi.writing import song_with_drums
 from basedrum.music.bass_track import find_bass
 from basedrum.music.grid import Grid
@@ -96,6 +104,25 @@ def test_a_metre_a_few_ticks_beside_the_bar_line_is_put_on_it():
     assert parse_song(smf(metre(48, 3) + END, NOTE * 9 + END)).grid.time_signatures == ((48, 3, 4),), (
         "a pickup stays"
     )
+
+
+def marker(text: bytes, delta: int = 0) -> bytes:
+    return number(delta) + b"\xff\x06" + number(len(text)) + text
+
+
+def test_markers_come_sorted_and_none_after_the_end():
+    body = marker(b"Verse", 96) + marker(b"Intro", 96) + b"\x00\xff\x01\x04text" + marker(b"Late", 9600) + END
+    song = parse_song(smf(body, named(b"Bass", 33, marker(b"Solo", 48) + NOTE * 4)))
+    assert song.markers == ((48, "Solo"), (96, "Verse"), (192, "Intro"))
+
+
+def test_markers_of_other_code_pages_long_ones_and_many():
+    accented = parse_song(smf(marker("refrão".encode("latin-1")) + END, named(b"Bass", 33)))
+    assert len(accented.markers) == 1
+    long = parse_song(smf(marker(b"Chorus " * 100) + END, named(b"Bass", 33)))
+    assert long.markers == ((0, ("Chorus " * 100)[:MAX_MARKER_LETTERS]),)
+    many = parse_song(smf(marker(b"A") * (MAX_MARKERS + 5) + END, named(b"Bass", 33)))
+    assert len(many.markers) == MAX_MARKERS
 
 
 def test_the_last_of_two_tempos_at_one_tick_counts():

@@ -5,9 +5,9 @@ Drummers fill before such measures and crash on them, so these are what a drumme
 its bass. Parts count by kind, since two guitars that take turns are no new section.
 
 Conventions: (M,) arrays are over the measures of the song's grid, (N,) over measures of 4/4 (`metre`). A part
-sounds in a measure if it starts at least two notes there or sounds for a quarter of it: a last note on the
-one of a new section is not in it. A kind comes in where it sounds for two measures after two of silence, and
-goes where it is the other way round.
+sounds in a measure if its notes start on two steps or more there, or sound for a quarter of it: a last chord
+on the one of a new section is not in it. A kind comes in where it sounds for two measures after two of
+silence, and goes where it is the other way round.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _FIRST_PROGRAMS = (
 """The first programs of each kind: pipes and synthesizer leads carry melodies, pads do what strings do."""
 
 _SECTION_NAME = re.compile(
-    r"\b(intro|verse|strophe?|couplet|estrofe|chorus|refr(ain|ao|ão)|refrão|estribillo|coro|hook|bridge|ponte"
+    r"\b(intro|verse|strophe?|couplet|estrofe|chorus|refr(ain|ao|ão)|estribillo|coro|hook|bridge|ponte"
     r"|solo|improviso|interlude|break(down)?|(main )?riff|theme|tema|outro|coda|ending|end|part [a-z0-9])\b"
     r"|^\s*(pre-?chorus|[a-h][0-9]?)\s*$",
     re.IGNORECASE,
@@ -114,6 +114,7 @@ class Form:
             values = getattr(self, field.name)
             there = np.where(measures >= 0, values[measures], np.zeros((), values.dtype))
             laid[field.name] = there.max(axis=1)
+        laid["parts_known"] = np.full(len(measures), self.parts_known.any())  # also where no measure begins
         return Form(**laid)
 
     def __getitem__(self, measures: np.ndarray | slice) -> Form:
@@ -137,12 +138,13 @@ def sounding_kinds(song: Song, grid: Grid, bass_index: int | None = None) -> np.
 
 
 def sounding_measures(notes: Notes, grid: Grid) -> np.ndarray:
-    """Return (M,) bool: the measures in which at least two notes start or a quarter of the time sounds."""
+    """Return (M,) bool: the measures in which notes start on two steps or more, or sound a quarter of the
+    time."""
     num_measures = grid.num_measures
     if not len(notes):
         return np.zeros(num_measures, bool)
-    measure, _, _ = grid.locate(notes.start_ticks)
-    starts = np.bincount(measure, minlength=num_measures)
+    started = np.unique(grid.cells_at(notes.start_ticks))  # a chord is one start
+    starts = np.bincount(started // STEPS_PER_MEASURE, minlength=num_measures)
     ticks = np.concatenate([notes.start_ticks, notes.end_ticks])
     steps = np.concatenate([np.ones(len(notes)), -np.ones(len(notes))])
     order = np.lexsort((-steps, ticks))
@@ -190,13 +192,16 @@ def section_borders(bass: np.ndarray) -> np.ndarray:
 
 
 def named_measures(markers: Sequence[tuple[int, str]], grid: Grid) -> np.ndarray:
-    """Return (M,) bool: the measures that begin with a marker (tick, text) which names a section."""
-    named = np.zeros(grid.num_measures, bool)
+    """Return (M,) bool: the measures that begin with a marker (tick, text) which names a section.
+
+    A marker belongs to the nearest beginning of a measure, as it may stand at a pickup.
+    """
+    named = np.zeros(grid.num_measures + 1, bool)  # the last: where the song ends
     ticks = [tick for tick, text in markers if _SECTION_NAME.search(text)]
     if ticks:
-        measure, _, _ = grid.locate(np.asarray(ticks))
-        named[measure] = True
-    return named
+        measure, step, _ = grid.locate(np.asarray(ticks))
+        named[measure + (2 * step >= grid.measure_steps[measure])] = True
+    return named[:-1]
 
 
 def _is_bass(track: Track, bass_index: int | None) -> bool:
