@@ -41,6 +41,7 @@ from basedrum.measures.baselines import (
     ShuffledDrums,
 )
 from basedrum.measures.bootstrap import NOT_MEASURED, Estimate
+from basedrum.measures.idiom import Idiom
 
 MIN_PHRASES = 8
 MIN_SONGS = 5
@@ -92,6 +93,7 @@ class Measuring:
 
     phrases: EvaluationSet
     training: TrainingSubset
+    idiom: Idiom
     evaluators: Evaluators
     noise: NoiseTest
     spliced: Sequence[SplicedSong]
@@ -143,6 +145,7 @@ def evaluate(
     measuring = Measuring(
         phrases=phrases,
         training=training,
+        idiom=Idiom.of(training.hits, training.songs),
         evaluators=gather_evaluators(phrases, training, options.seed, effort),
         noise=NoiseTest.draw(phrases, effort.noise_songs, effort.samples, options.seed),
         spliced=splice_songs(phrases.laid, effort.spliced_songs, options.seed),
@@ -173,7 +176,7 @@ def measure_real_drums(measuring: Measuring) -> Measured:
     found = real_phrase_metrics(
         phrases, measuring.training, measuring.evaluators, measuring.effort.sets_of_fakes, seed
     )
-    found |= listener_metrics(phrases.laid, real, seed)
+    found |= listener_metrics(phrases.laid, real, seed, measuring.idiom)
     found |= spliced_metrics(None, measuring.spliced, seed)
     return _measured(found, phrases.real, measuring)
 
@@ -184,7 +187,7 @@ def measure_drummer(drummer: SongDrummer, measuring: Measuring) -> Measured:
     played = play_songs(drummer, phrases.laid, sets=measuring.effort.sets_of_fakes, watch=watch)
     sets = [phrases.cut(each) for each in played]
     found = phrase_metrics(sets, phrases, measuring.training, measuring.evaluators, seed)
-    found |= listener_metrics(phrases.laid, played[0], seed)
+    found |= listener_metrics(phrases.laid, played[0], seed, measuring.idiom)
     found |= noise_metrics(drummer, measuring.noise, watch)
     found |= spliced_metrics(drummer, measuring.spliced, seed, watch)
     return _measured(found, sets[0], measuring)

@@ -94,6 +94,48 @@ BLOCKS: tuple[Block, ...] = (
         ),
     ),
     Block(
+        "A new riff: marked, density, keeper change. Kick on tied notes. Bars of 3 training songs",
+        (
+            ("riff_marked", "marked"),
+            ("riff_density", "density"),
+            ("riff_keeper", "keeper"),
+            ("push", "push"),
+            ("idiom_backbone", "kick+snare"),
+            ("idiom_time", "time"),
+        ),
+    ),
+    Block(
+        "Hands: busy snare, rolls, two running; three hands; open hats unclosed, on off-eighths",
+        (
+            ("busy_snare", "busy"),
+            ("roll", "roll"),
+            ("roll_again", "again"),
+            ("three_hands", "3 hands"),
+            ("open_unclosed", "unclosed"),
+            ("open_off_eighth", "off 8th"),
+        ),
+    ),
+    Block(
+        "Songs without toms, ride, crash. Bass of few notes (8 bars): no snare, no keeper, hits a bar",
+        (
+            ("no_toms", "toms"),
+            ("no_ride", "ride"),
+            ("no_crash", "crash"),
+            ("few_no_snare", "no snare"),
+            ("few_no_keeper", "keeper"),
+            ("few_hits", "hits"),
+        ),
+    ),
+    Block(
+        "Hats and ride a bar of 3/4, 6/8; hits a bar of 5/4; swung songs: skips on 2a and 4a, wrong ones",
+        (
+            ("three_time", "3/4, 6/8"),
+            ("five_hits", "5/4"),
+            ("skips", "skips"),
+            ("wrong_skips", "wrong"),
+        ),
+    ),
+    Block(
         "Does it hold a song together? (seam / other bar lines; alike where the bass comes back, or not)",
         (
             ("seam", "seam ratio"),

@@ -25,23 +25,36 @@ from basedrum.evaluation.playing import (
 from basedrum.evaluation.songs import LaidSong
 from basedrum.measures import metrics
 from basedrum.measures.bootstrap import Estimate, song_mean
+from basedrum.measures.idiom import Idiom
 from basedrum.measures.listener import dominant_bar, listener_values, song_likeness
+from basedrum.measures.other_metres import other_metre_values
 
 
 def listener_metrics(
-    laid: Sequence[LaidSong], played: Sequence[np.ndarray], seed: int
+    laid: Sequence[LaidSong], played: Sequence[np.ndarray], seed: int, idiom: Idiom | None = None
 ) -> dict[str, Estimate]:
-    """Return what a listener hears in the songs that are entirely in 4/4, the mean over songs; see
-    `measures.listener`."""
+    """Return what a listener hears, the mean over songs; see `measures.listener`, `measures.other_metres`.
+
+    idiom: the patterns of training songs; None: what is measured against them is left out.
+    """
     rows: dict[str, list[float]] = {}
     for song, hits in zip(laid, played, strict=True):
-        if song.is_common_time:
-            for key, value in listener_values(song.bars(hits)).items():
-                rows.setdefault(key, []).append(value)
+        for key, value in song_values(song, hits, idiom).items():
+            rows.setdefault(key, []).append(value)
     found = {}
     for key, values in rows.items():
         found[key] = song_mean(np.asarray(values), np.arange(len(values)), seed)
     return found | {"likeness": likeness(laid, played, seed)}
+
+
+def song_values(song: LaidSong, hits: np.ndarray, idiom: Idiom | None = None) -> dict[str, float]:
+    """Return what a listener hears of drums (M * 16, 12) to one song, by key; most of it only in 4/4."""
+    values = other_metre_values(song.written(hits))
+    if song.is_common_time:
+        bars = song.bars(hits)
+        values |= listener_values(bars)
+        values |= {} if idiom is None else idiom.values(bars)
+    return values
 
 
 def likeness(laid: Sequence[LaidSong], played: Sequence[np.ndarray], seed: int) -> Estimate:

@@ -20,7 +20,8 @@ from basedrum.corpus.held_out import HELD_OUT_SPLITS, read_held_out
 from basedrum.corpus.phrases import PhraseDataset
 from basedrum.errors import BasedrumError, DataError, printable
 from basedrum.evaluation.drummers import SilentPhrases, SongDrummer, baseline_drummer
-from basedrum.measures.listener import SongBars
+from basedrum.measures.other_metres import Written
+from basedrum.measures.song_bars import SongBars
 from basedrum.midi.midi_song import MidiSong
 from basedrum.midi.reading import parse_song
 from basedrum.music.grid import STEPS_PER_MEASURE, Grid
@@ -97,7 +98,14 @@ class LaidSong:
         rows = self.bass[0].reshape(num_bars, -1)
         line = np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
         bars = hits.reshape(num_bars, STEPS_PER_MEASURE, -1)
-        return SongBars(bars, self.onsets.reshape(num_bars, STEPS_PER_MEASURE), self.bass_sounds, line)
+        shape = (num_bars, STEPS_PER_MEASURE)
+        held = self.bass[1].any(axis=-1).reshape(shape)
+        return SongBars(bars, self.onsets.reshape(shape), held, line)
+
+    def written(self, hits: np.ndarray) -> Written:
+        """Return what a listener hears of drums (M * 16, 12) on the song's own bars, in any metre."""
+        measures = hits.reshape(self.grid.num_measures, STEPS_PER_MEASURE, -1)
+        return Written(measures, self.grid, self.bass_sounds)
 
     def hits_of(self, played: PlayedSong) -> np.ndarray:
         """Return (M * 16, 12) the drums that were played to the song.
