@@ -1,5 +1,7 @@
 """The form of a song: parts that come in and go, borders of the bass, markers of the file."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from basedrum.music.sections import (
     Form,
     changes,
     kind_of,
+    measures_since,
     named_measures,
     section_borders,
     sounding_kinds,
@@ -190,7 +193,8 @@ def test_the_form_on_measures_of_four_four():
     bars = common_time(six)
     assert (six.num_measures, len(bars.steps)) == (8, 8)
     known = np.ones(8, bool)
-    found = Form(np.arange(8), np.arange(8) % 3, known, np.arange(8.0), np.arange(8) == 5).laid_on(bars)
+    at = np.arange(8)
+    found = Form(at, at % 3, at, at, known, np.arange(8.0), at == 5).laid_on(bars)
     assert found.entering.tolist() == [1, 0, 3, 0, 5, 0, 7, 0]
     assert found.leaving.tolist() == [1, 0, 2, 0, 2, 0, 1, 0]
     assert found.named.tolist() == [False, False, False, False, True, False, False, False]
@@ -198,13 +202,34 @@ def test_the_form_on_measures_of_four_four():
 
 
 def test_bars_of_two_four_are_joined():
-    unknown = Form.unknown(4)
-    two = Form(np.asarray([0, 1, 2, 0]), unknown.leaving, unknown.parts_known, unknown.border, unknown.named)
+    two = replace(Form.unknown(4), entering=np.asarray([0, 1, 2, 0]))
     found = two.laid_on(common_time(grid(4, 2)))
     assert found.entering.tolist() == [1, 2]
     assert not found.parts_known.any()
 
 
 def test_some_measures_of_a_form():
-    some = Form(np.arange(6), np.arange(6), np.ones(6, bool), np.arange(6.0), np.arange(6) == 2)[2:4]
+    at = np.arange(6)
+    some = Form(at, at, at, at, np.ones(6, bool), np.arange(6.0), at == 2)[2:4]
     assert (some.entering.tolist(), some.named.tolist(), len(some)) == ([2, 3], [True, False], 2)
+
+
+def test_two_parts_of_one_kind_are_two_tracks_and_a_change_counts_from_there():
+    measures = np.arange(12)
+    grid = Grid(480, 12 * 1920)
+
+    def track(index, program, bars):
+        starts = (np.asarray(bars)[:, None] * 1920 + np.arange(4) * 480).reshape(-1)
+        loud = np.full(len(starts), 90)
+        return Track("", program, False, Notes(starts, starts + 400, np.full(len(starts), 60), loud), index)
+
+    parts = [(33, measures), (25, measures[4:]), (29, measures[4:]), (56, measures[:8])]
+    tracks = tuple(track(index, *part) for index, part in enumerate(parts))
+    form = Form.of(Song("", grid, tracks), BassRoll.empty(12 * 16), grid)
+    assert form.entering[4] == 1 and form.tracks_changing[[4, 8]].tolist() == [2, 1]
+    assert form.since_change.tolist() == [0, 1, 2, 3] * 3
+
+
+def test_measures_since_the_last_change():
+    changed = np.asarray([False, False, True, False, True])
+    assert measures_since(changed).tolist() == [0, 1, 0, 1, 0]
