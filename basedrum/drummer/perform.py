@@ -20,6 +20,8 @@ from basedrum.drummer.fills import FillingPlayer, other_seeds
 from basedrum.drummer.redo import Kept, redo_song
 from basedrum.drummer.seed import seed_of
 from basedrum.drummer.song import PhrasePlayer, play_song
+from basedrum.drummer.steady import SteadyPlayer
+from basedrum.drummer.stops import with_stops
 from basedrum.music.grid import STEPS_PER_MEASURE, Grid
 from basedrum.music.rolls import BassRoll, DrumRoll
 from basedrum.music.sounding import Sounding
@@ -116,14 +118,17 @@ def perform(
     if options.fills != 1:
         others = [model.new_song(other, controls) for other in other_seeds(seed)]
         player = FillingPlayer(song, others, options.fills, seed)
+    player = SteadyPlayer(player)
     with one_thread():
         if kept is None:
             hits = play_song(player, bass, grid, sounding, model.lookahead)
+            hits = with_stops(hits, sounding, grid.measure_steps, seed)
             drums = _with_feel(hits, bass, grid, options)
         else:
             measures = np.flatnonzero((kept.first_bar <= grid.bars) & (grid.bars <= kept.last_bar))
             span = Kept(kept.drums.to_kit(), int(measures[0]), int(measures[-1]))
             hits = redo_song(player, bass, grid, sounding, span, model.lookahead)
+            hits = with_stops(hits, sounding, grid.measure_steps, seed)
             steps = slice(span.first * STEPS_PER_MEASURE, (span.last + 1) * STEPS_PER_MEASURE)
             drums = kept.drums.with_part(_with_feel(hits, bass, grid, options), steps)
     return Performance(drums, options, song, seed_was_drawn)

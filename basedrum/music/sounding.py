@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from basedrum.music.grid import Grid
+from basedrum.music.grid import STEPS_PER_MEASURE, Grid
 from basedrum.music.notes import Notes
 
 
@@ -22,17 +22,19 @@ class Sounding:
         measures: (M,) bool, whether any part sounds in the measure.
         start_tick: where the first note begins; None where that is not known (then nothing counts as a
             pickup).
+        steps: (M, 16) bool, whether any part sounds at the step; None where that is not known.
     """
 
     measures: np.ndarray
     start_tick: int | None = None
+    steps: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "measures", np.asarray(self.measures, bool))
 
     def __and__(self, measures: np.ndarray) -> Sounding:
         """Return the same song, silent outside of `measures` (M,) bool."""
-        return Sounding(self.measures & measures, self.start_tick)
+        return Sounding(self.measures & measures, self.start_tick, self.steps)
 
     @classmethod
     def of(cls, parts: Sequence[Notes], grid: Grid, start_tick: int | None = None) -> Sounding:
@@ -49,4 +51,14 @@ class Sounding:
         np.add.at(edges, np.maximum(first, until) + 1, -1)
         if start_tick is None and len(notes):
             start_tick = int(notes.start_ticks.min())
-        return cls(np.cumsum(edges)[:-1] > 0, start_tick)
+        return cls(np.cumsum(edges)[:-1] > 0, start_tick, _sounding_steps(notes, grid))
+
+
+def _sounding_steps(notes: Notes, grid: Grid) -> np.ndarray:
+    """Return (M, 16) bool: the steps at which notes sound, each at least on its first."""
+    num_measures = grid.num_measures
+    starts = grid.cells_at(notes.start_ticks)
+    edges = np.zeros(num_measures * STEPS_PER_MEASURE + 1, np.int64)
+    np.add.at(edges, starts, 1)
+    np.add.at(edges, np.maximum(grid.cells_at(notes.end_ticks), starts + 1), -1)
+    return (np.cumsum(edges)[:-1] > 0).reshape(num_measures, STEPS_PER_MEASURE)
