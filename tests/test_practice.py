@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from basedrum.corpus.practice import practice_songs
-from basedrum.corpus.stylebook import load_page, read_page, page_names
+from basedrum.corpus.stylebook import load_page, page_names, read_page
 from basedrum.midi.reading import parse_song
 from basedrum.music import kit
 from basedrum.music.bass_track import find_bass
@@ -52,7 +52,12 @@ def rolls(songs):
         song = parse_song(practice.data, practice.name)
         drums = DrumRoll.from_notes(drum_notes(song), song.grid).to_kit()
         out.append(
-            (practice.name.rpartition("-")[0], song.grid, BassRoll.from_notes(find_bass(song).notes, song.grid).hits, drums)
+            (
+                practice.name.rpartition("-")[0],
+                song.grid,
+                BassRoll.from_notes(find_bass(song).notes, song.grid).hits,
+                drums,
+            )
         )
     return out
 

@@ -196,32 +196,39 @@ def _read_block(line: str, rows: list[str], fields: dict) -> None:
         )
 
 
-def _check(style: StylePage) -> None:
-    """Raise ValueError where figures, grooves or fills do not fit the bars, or a figure names an unknown
-    groove."""
-    bar = style.bar_steps
-    for name in set(style.later) - {figure.name for figure in style.figures}:
-        raise ValueError(f"practice page {style.name}, later: no bass {name!r}")
-    for voice, steps in style.never.items():
+def _check(page: StylePage) -> None:
+    """Raise ValueError where figures, grooves or fills do not fit the bars, or a line names what is not
+    there."""
+    bar = page.bar_steps
+    for name in set(page.later) - {figure.name for figure in page.figures}:
+        raise ValueError(f"practice page {page.name}, later: no bass {name!r}")
+    for voice, steps in page.never.items():
         if any(not 0 <= step < bar for step in steps):
-            raise ValueError(f"practice page {style.name}, never {kit.VOICES[voice]}: bars have {bar} steps")
-    for figure in style.figures:
+            raise ValueError(f"practice page {page.name}, never {kit.VOICES[voice]}: bars have {bar} steps")
+    for figure in page.figures:
         if len(figure.marks) % bar:
             raise ValueError(
-                f"practice page {style.name}, bass {figure.name}: {len(figure.marks)} steps, bars have {bar}"
+                f"practice page {page.name}, bass {figure.name}: {len(figure.marks)} steps, bars have {bar}"
             )
         for groove in figure.grooves:
-            if groove not in style.grooves:
-                raise ValueError(f"practice page {style.name}, bass {figure.name}: no groove {groove!r}")
-    for name, velocities in style.grooves.items():
-        if (velocities[:bar] > 0)[style.forbidden()[: len(velocities)]].any():
-            raise ValueError(f"practice page {style.name}, groove {name}: plays what the page never plays")
+            if groove not in page.grooves:
+                raise ValueError(f"practice page {page.name}, bass {figure.name}: no groove {groove!r}")
+    _check_drums(page)
+
+
+def _check_drums(page: StylePage) -> None:
+    """Raise ValueError where a groove or fill does not fit the bars, or a groove plays what the page
+    forbids."""
+    bar = page.bar_steps
+    for name, velocities in page.grooves.items():
         if not len(velocities) or len(velocities) % bar:
             raise ValueError(
-                f"practice page {style.name}, groove {name}: {len(velocities)} steps, bars have {bar}"
+                f"practice page {page.name}, groove {name}: {len(velocities)} steps, bars have {bar}"
             )
-    for name, velocities in style.fills.items():
+        if (velocities.reshape(-1, bar, kit.NUM_VOICES) * page.forbidden()).any():
+            raise ValueError(f"practice page {page.name}, groove {name}: plays what the page never plays")
+    for name, velocities in page.fills.items():
         if not 0 < len(velocities) <= bar:
             raise ValueError(
-                f"practice page {style.name}, fill {name}: {len(velocities)} steps, bars have {bar}"
+                f"practice page {page.name}, fill {name}: {len(velocities)} steps, bars have {bar}"
             )

@@ -55,11 +55,11 @@ class StyleBars:
 
     def any_of(self, voices: Sequence[int]) -> np.ndarray:
         """Return (n, S) bool: where any of some voices hits."""
-        return self.hits[:, :, list(voices)].any(axis=2)
+        return np.any(self.hits[:, :, list(voices)], axis=2)
 
     def loud(self, voices: Sequence[int]) -> np.ndarray:
         """Return (n, S) bool: where any of some voices hits no softer than a ghost note."""
-        return (self.velocities[:, :, list(voices)] >= GHOST_VELOCITY).any(axis=2)
+        return np.any(self.velocities[:, :, list(voices)] >= GHOST_VELOCITY, axis=2)
 
     def count(self, voices: Sequence[int], steps: Sequence[int] | slice = slice(None)) -> np.ndarray:
         """Return (n,) how many of some steps any of some voices hits."""
@@ -110,7 +110,7 @@ def fills_of(hits: np.ndarray) -> np.ndarray:
 
 def on(voices: Sequence[int], *steps: int) -> Predicate:
     """A rule: every one of these steps is hit by one of these voices."""
-    return lambda bars: bars.any_of(voices)[:, list(steps)].all(axis=1)
+    return lambda bars: np.all(bars.any_of(voices)[:, list(steps)], axis=1)
 
 
 def at_least(count: int, voices: Sequence[int], steps: Sequence[int] | slice = slice(None)) -> Predicate:
@@ -150,13 +150,13 @@ def in_pairs(rule: Predicate) -> Predicate:
 
 def two_hands(bars: StyleBars) -> np.ndarray:
     """At most two hand voices on any step."""
-    return (bars.hits[:, :, list(HANDS)].sum(axis=2) <= 2).all(axis=1)
+    return np.all(bars.hits[:, :, list(HANDS)].sum(axis=2) <= 2, axis=1)
 
 
 def ghosts(bars: StyleBars) -> np.ndarray:
     """A snare hit softer than a ghost note's limit."""
     soft = bars.hits[:, :, kit.SNARE] & (bars.velocities[:, :, kit.SNARE] < GHOST_VELOCITY)
-    return soft.any(axis=1)
+    return np.any(soft, axis=1)
 
 
 def tambourine_keeps_time(bars: StyleBars) -> np.ndarray:

@@ -97,7 +97,6 @@ KICK, SNARE, STICK = (kit.KICK,), (kit.SNARE,), (kit.SIDE_STICK,)
 PERCUSSION, PEDAL, OPEN = (kit.PERCUSSION,), (kit.PEDAL_HAT,), (kit.OPEN_HAT,)
 EIGHTH_STEPS, BEATS, OFF_EIGHTHS = slice(0, None, 2), slice(0, None, 4), slice(2, None, 4)
 OFF_BEAT_STEPS = (1, 2, 3, 5, 6, 7, 9, 10, 11, 13, 14, 15)
-SYNCOPATED_STEPS = (1, 3, 5, 6, 7, 9, 10, 11, 13, 14, 15)
 LONG_SHORT = slice(3, None, 4)  # where the second of two swung eighths lies
 
 backbeat = on(SNARES, 4, 12)
@@ -117,6 +116,7 @@ KICK_ON_ONE = basic("kick on 0", kick_on_one)
 NO_TAMBOURINE = basic("no tambourine for a hat", no(tambourine_keeps_time))
 TWO_HANDS = basic("two hands", two_hands)
 GHOSTS = signature("ghost notes", ghosts)
+SYNCOPATED_KICK = signature("a kick off the beat", at_least(1, KICK, OFF_BEAT_STEPS), at_most(8, KICK))
 
 BAR_STEPS = {"jazz_waltz": 12, "waltz": 12, "six_eight": 12, "twelve_eight_blues": 24, "seven_eight": 14}
 
@@ -166,7 +166,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         basic("hat in eighths or more", at_least(6, HATS)),
         KICK_ON_ONE,
         GHOSTS,
-        signature("kick off the eighths, or on 6 or 10", at_least(1, KICK, SYNCOPATED_STEPS)),
+        signature("kick off the eighths, or on 6 or 10", at_least(1, KICK, (6, 10, *range(1, 16, 2)))),
         signature("hat, not tambourine", no(tambourine_keeps_time)),
     ),
     "soul": (
@@ -174,13 +174,13 @@ RULES: dict[str, tuple[Rule, ...]] = {
         basic("eighths on hat or tambourine", at_least(6, (*HAT_OR_RIDE, *PERCUSSION), EIGHTH_STEPS)),
         KICK_ON_ONE,
         signature("kick with the bass", kick_on_bass(0.6)),
-        signature("a kick off the beat", at_least(1, KICK, OFF_BEAT_STEPS)),
+        SYNCOPATED_KICK,
     ),
     "neo_soul": (
         BACKBEAT,
         basic("hats", at_least(4, HATS)),
         KICK_ON_ONE,
-        signature("a kick off the beat", at_least(1, KICK, SYNCOPATED_STEPS)),
+        SYNCOPATED_KICK,
         GHOSTS,
         signature("late snare", late_snare),
     ),
@@ -188,7 +188,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         BACKBEAT,
         basic("time kept", at_least(4, HAT_OR_RIDE)),
         KICK_ON_ONE,
-        signature("a kick off the beat, few in all", at_least(1, KICK, SYNCOPATED_STEPS), at_most(5, KICK)),
+        signature("a kick off the beat, few in all", at_least(1, KICK, OFF_BEAT_STEPS), at_most(5, KICK)),
         signature("no toms, no crash", at_most(0, (*TOMS, kit.CRASH))),
     ),
     "trap": (
@@ -215,7 +215,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         SNARE_BACKBEAT,
         basic("time kept", at_least(4, HAT_OR_RIDE)),
         KICK_ON_ONE,
-        signature("a kick off the beat", at_least(1, KICK, SYNCOPATED_STEPS)),
+        SYNCOPATED_KICK,
     ),
     "drum_and_bass": (
         SNARE_BACKBEAT,
@@ -263,7 +263,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "afrobeat": (
         basic("eighths on hat or shaker", at_least(6, (*HAT_OR_RIDE, *PERCUSSION), EIGHTH_STEPS)),
-        signature("kick off the beat", at_least(1, KICK, SYNCOPATED_STEPS)),
+        signature("kick off the beat", at_least(1, KICK, OFF_BEAT_STEPS)),
         signature("snare or stick off the beat", at_least(2, SNARES, OFF_BEAT_STEPS)),
         signature("no rock backbeat", no(snare_backbeat)),
     ),
@@ -295,7 +295,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "country": (
         basic("kick on 0 and 8", on(KICK, 0, 8)),
-        signature("train on the snare", at_least(10, SNARE)),
+        signature("train on the snare over a plain kick", at_least(10, SNARE), at_most(6, KICK)),
         signature("accents on 4 and 12, or between", one_of(on(SNARE, 4, 12), on(SNARE, 2, 6, 10, 14))),
     ),
     "gospel": (
@@ -303,7 +303,11 @@ RULES: dict[str, tuple[Rule, ...]] = {
         basic("hats", at_least(6, HAT_OR_RIDE)),
         KICK_ON_ONE,
         signature("tambourine or ghost notes", one_of(at_least(2, PERCUSSION), ghosts)),
-        signature("a kick off the beat, or on all four", one_of(at_least(1, KICK, OFF_BEAT_STEPS), kick_on_four)),
+        signature(
+            "a kick off the beat, or on all four",
+            one_of(at_least(1, KICK, OFF_BEAT_STEPS), kick_on_four),
+            at_most(8, KICK),
+        ),
     ),
     "new_wave": (
         SNARE_BACKBEAT,
@@ -315,7 +319,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "second_line": (
         signature("rolling snare", at_least(6, SNARE)),
         signature("snare off the beat", at_least(3, SNARE, OFF_BEAT_STEPS)),
-        signature("no rock backbeat", no(all_of(snare_backbeat, at_most(3, SNARE)))),
+        signature("the snare, not the hat", at_most(6, HAT_OR_RIDE)),
     ),
     "march": (
         basic("kick on 0 and 8", on(KICK, 0, 8)),

@@ -43,7 +43,9 @@ STYLES: tuple[Style, ...] = (
     Style("pop", "steady and light, the kick marks the pushes", ("pop_rock", "dance_pop")),
     Style("ballad", "slow, few notes, side stick in the verse", ("slow_rock", "power_ballad")),
     Style("punk", "fast and straight, snare on two and four or between the beats", ("punk_rock", "hardcore")),
-    Style("metal", "double kick under gallops, half-time breakdowns", ("heavy_metal", "thrash", "game_metal")),
+    Style(
+        "metal", "double kick under gallops, half-time breakdowns", ("heavy_metal", "thrash", "game_metal")
+    ),
     Style("funk", "sixteenths with ghost notes, the kick with the bass", ("funky",)),
     Style("soul", "Motown: snare on every beat or the backbeat, tambourine", ("motown", "stax")),
     Style(
@@ -51,10 +53,18 @@ STYLES: tuple[Style, ...] = (
         "R&B: laid-back late snare, ghost notes, a kick off the beat",
         ("r_and_b", "rnb", "r_n_b", "rhythm_and_blues", "neosoul"),
     ),
-    Style("hip_hop", "head-nod, the kick in pairs around the one", ("hiphop", "rap", "boom_bap", "lofi", "lo_fi")),
+    Style(
+        "hip_hop",
+        "head-nod, the kick in pairs around the one",
+        ("hiphop", "rap", "boom_bap", "lofi", "lo_fi"),
+    ),
     Style("trap", "half-time clap on three, rolling hats, the kick with the 808", ("drill",)),
     Style("disco", "kick on every beat, open hats between them", ("eurodisco", "nu_disco")),
-    Style("house", "kick on every beat, claps on two and four", ("techno", "dance", "edm", "trance", "electronic")),
+    Style(
+        "house",
+        "kick on every beat, claps on two and four",
+        ("techno", "dance", "edm", "trance", "electronic"),
+    ),
     Style("breakbeat", "sampled funk beats at dance tempo", ("big_beat", "break_beat")),
     Style(
         "drum_and_bass",
@@ -67,7 +77,11 @@ STYLES: tuple[Style, ...] = (
     Style("samba", "running sixteenths over a surdo-like kick", ("batucada",)),
     Style("latin", "son and salsa: clave, cascara, cowbell", ("salsa", "son", "mambo", "cha_cha", "cumbia")),
     Style("afrobeat", "kick and snare scattered round whispering hats", ("afro_beat", "afro")),
-    Style("jazz", "swing: ride, hat on two and four, light comping", ("swing", "jazz_swing", "bebop", "big_band")),
+    Style(
+        "jazz",
+        "swing: ride, hat on two and four, light comping",
+        ("swing", "jazz_swing", "bebop", "big_band"),
+    ),
     Style("jazz_waltz", "swung three to the bar on the ride", ("swing_waltz",)),
     Style(
         "blues_shuffle",
@@ -75,7 +89,9 @@ STYLES: tuple[Style, ...] = (
         ("shuffle", "boogie", "rock_shuffle", "blues", "texas_blues"),
     ),
     Style("twelve_eight_blues", "slow blues in 12/8", ("12_8_blues", "slow_blues", "doo_wop")),
-    Style("country", "train beat on the snare, root and fifth below", ("train", "bluegrass", "country_train")),
+    Style(
+        "country", "train beat on the snare, root and fifth below", ("train", "bluegrass", "country_train")
+    ),
     Style("gospel", "churchy pockets, tambourine, busy turns", ("praise", "worship")),
     Style("new_wave", "motorik eighths, machine snares", ("synth_pop", "synthpop", "synthwave", "post_punk")),
     Style("second_line", "New Orleans parade, rolling snare", ("new_orleans", "zydeco")),
