@@ -5,7 +5,8 @@ import pytest
 
 from basedrum.corpus.practice import practice_songs
 from basedrum.corpus.stylebook import load_page, page_names
-from basedrum.measures.style_bars import StyleBars, fills_of, style_bars
+from basedrum.measures.listener import find_fills
+from basedrum.measures.style_bars import StyleBars, style_bars
 from basedrum.measures.style_rules import RULES, rules_met, rules_of, share_met
 from basedrum.midi.reading import parse_song
 from basedrum.music import kit
@@ -131,10 +132,10 @@ def test_fills_are_left_out():
         velocities[bar, 8:, kit.SNARE] = 92
         velocities[bar, :8, kit.SNARE] = 0
     hits = velocities > 0
-    assert fills_of(hits).tolist() == [False, False, False, True] * 2
+    assert find_fills(hits).tolist() == [False, False, False, True] * 2
     backbeat = next(rule for rule in RULES["rock"] if rule.name == "snare on 4 and 12")
     assert share_met(backbeat, StyleBars(hits, velocities, played.bass)) == 1.0
-    assert not fills_of(np.tile(hits[3:4], (8, 1, 1))).any(), "what every bar plays is the groove"
+    assert not find_fills(np.tile(hits[3:4], (8, 1, 1))).any(), "what every bar plays is the groove"
 
 
 def test_a_rule_needs_three_bars_and_three_fifths_of_them():

@@ -18,7 +18,6 @@ import numpy as np
 from basedrum.music import kit
 
 GHOST_VELOCITY = 70  # softer is a ghost note, on a snare whose backbeat is loud
-GROOVE_SHARE, GROOVE_BARS = 0.4, 8
 MIN_LATE_MS = 6.0
 SIGNATURE_F1 = 0.75
 
@@ -89,23 +88,6 @@ def style_bars(
     loud = np.where(hits, np.maximum(velocities, 1), 0)
     late = None if late_ms is None else late_ms[index]
     return StyleBars(hits[index], loud[index], bass[index], late)
-
-
-def fills_of(hits: np.ndarray) -> np.ndarray:
-    """Return (n,) bool: the bars (n, S, 12) whose second half holds, beside the groove, three hits of snare
-    and toms or two of toms.
-
-    The groove of a bar is what at least .4 of the bars within 8 of it play.
-    """
-    drums = hits[:, :, [kit.SNARE, *TOMS]].astype(float)
-    fills = np.zeros(len(hits), bool)
-    half = hits.shape[1] // 2
-    for i in range(len(hits)):
-        near = drums[max(0, i - GROOVE_BARS) : i + GROOVE_BARS + 1]
-        outside = (drums[i] > 0) & (near.mean(axis=0) < GROOVE_SHARE)
-        extra = outside[half:]
-        fills[i] = extra.sum() >= 3 or extra[:, 1:].sum() >= 2
-    return fills
 
 
 def on(voices: Sequence[int], *steps: int) -> Predicate:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from basedrum.measures.listener import find_fills
 from basedrum.measures.style_bars import (
     CASCARA,
     CYMBALS,
@@ -30,7 +31,6 @@ from basedrum.measures.style_bars import (
     bass_in_kick,
     between_beats_stronger,
     clave,
-    fills_of,
     ghosts,
     half_time_section,
     in_pairs,
@@ -63,7 +63,7 @@ class Rule:
 def share_met(rule: Rule, bars: StyleBars) -> float:
     """Return the share of the bars without a fill that meet a rule, 0..1; NaN where fewer than three are
     left."""
-    counted = ~fills_of(bars.hits)
+    counted = ~find_fills(bars.hits)
     if counted.sum() < MIN_BARS:
         return float("nan")
     return float(np.asarray(rule.holds(bars), float)[counted].mean())
