@@ -117,7 +117,9 @@ def styles(model: str | os.PathLike = "default") -> tuple[str, ...]:
     Raises:
         WeightsError: the model cannot be used.
     """
-    return Drummer(model).styles
+    from basedrum.weight_files import styles_of
+
+    return styles_of(model)
 
 
 def prepare(sources: Sequence[str | os.PathLike], output: str | os.PathLike, **options) -> PrepareReport:

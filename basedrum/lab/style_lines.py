@@ -119,4 +119,6 @@ def read_lines(text: str) -> list[StyleLine]:
 
 def load_lines(name: str) -> list[StyleLine]:
     """Return the lines of the set `dev` or `check`."""
-    return read_lines(resources.files("basedrum.lab").joinpath("lines").joinpath(f"{name}.txt").read_text("utf-8"))
+    return read_lines(
+        resources.files("basedrum.lab").joinpath("lines").joinpath(f"{name}.txt").read_text("utf-8")
+    )

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from basedrum import Drummer
 from basedrum.errors import DataError
 from basedrum.lab import Request
 from basedrum.lab.style_lines import SETS, StyleLine, load_lines
@@ -31,6 +30,7 @@ from basedrum.music.grid import split_bar
 from basedrum.music.notation import marks_to_velocities
 from basedrum.music.rolls import BassRoll, DrumRoll
 from basedrum.music.styles import style_named
+from basedrum.player import Drummer
 
 NAME = "styles"
 SUMMARY = "how much of what makes a style a style is played, with its name and without"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from basedrum.errors import ConfigError, printable
@@ -105,6 +106,17 @@ _BY_ANY_NAME = {name: style for style in STYLES for name in (style.name, *style.
 def style_named(name: str) -> Style | None:
     """Return the style of this name or other name, as a user types it, or None."""
     return _BY_ANY_NAME.get(normalise(name))
+
+
+def own_name(text: str, known: Sequence[str]) -> str | None:
+    """Return which of the names a drummer knows a user means, or None: a drummer may use other names."""
+    if text in known:
+        return text
+    typed, style = normalise(text), style_named(text)
+    for name in known:
+        if typed == normalise(name) or (style is not None and style_named(name) is style):
+            return name
+    return None
 
 
 def find_style(text: str) -> Style:
