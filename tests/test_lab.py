@@ -159,6 +159,7 @@ def test_the_table_of_the_knobs():
 
 
 def test_the_bass_lines_of_both_sets_are_whole_and_different():
+    from basedrum.corpus.stylebook import load_page, page_names
     from basedrum.lab.style_lines import load_lines
     from basedrum.measures.style_rules import rules_of
     from basedrum.midi.reading import parse_song
@@ -169,6 +170,15 @@ def test_the_bass_lines_of_both_sets_are_whole_and_different():
     assert all(rules_of(line.style, line.page.bar_steps) for line in dev + check)
     assert {(line.style, line.name) for line in dev} == {(line.style, line.name) for line in check}
     assert not {line.bars for line in dev} & {line.bars for line in check}
+    pages = [load_page(name) for name in page_names()]
+    practised = {
+        (page.style, figure.marks[at : at + page.bar_steps])
+        for page in pages
+        for figure in page.figures
+        for at in range(0, len(figure.marks), page.bar_steps)
+    }
+    written = {(line.style, marks) for line in dev + check for marks, _ in line.bars}
+    assert not written & practised, "a line that the drummer may have learned tells nothing"
     song = parse_song(dev[0].to_midi(), "rock")
     assert len(dev[0].bars) == 24 and len(find_bass(song).notes) == 160  # 16 bars of 8 notes, 8 of 4
     assert song.grid.qpm_at(np.array([0]))[0] == pytest.approx(122, abs=0.01)
