@@ -180,7 +180,7 @@ def test_the_bass_lines_of_both_sets_are_whole_and_different():
     written = {(line.style, marks) for line in dev + check for marks, _ in line.bars}
     assert not written & practised, "a line that the drummer may have learned tells nothing"
     song = parse_song(dev[0].to_midi(), "rock")
-    assert len(dev[0].bars) == 24 and len(find_bass(song).notes) == 160  # 16 bars of 8 notes, 8 of 4
+    assert len(dev[0].bars) == 24 and len(find_bass(song).notes) == 168  # 16 bars of 8 notes, 8 of 5
     assert song.grid.qpm_at(np.array([0]))[0] == pytest.approx(122, abs=0.01)
 
 
