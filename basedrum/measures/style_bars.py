@@ -19,6 +19,7 @@ from basedrum.music import kit
 
 GHOST_VELOCITY = 70  # softer is a ghost note, on a snare whose backbeat is loud
 MIN_LATE_MS = 6.0
+ACCENT = 5  # how much louder an accent is than the rest
 SIGNATURE_F1 = 0.75
 
 HATS = (kit.CLOSED_HAT, kit.PEDAL_HAT, kit.OPEN_HAT)
@@ -198,6 +199,21 @@ def clave(voices: Sequence[int]) -> Predicate:
             for pattern in patterns:
                 best = np.maximum(best, np.maximum(_f1(after, pattern), _f1(before, pattern)))
         return best >= SIGNATURE_F1
+
+    return holds
+
+
+def accents(*steps: int) -> Predicate:
+    """A rule: the snare hits all these steps, by 5 or more louder on the mean than its other hits."""
+
+    def holds(bars: StyleBars) -> np.ndarray:
+        loud = bars.velocities[:, :, kit.SNARE].astype(float)
+        accented = np.zeros(loud.shape[1], bool)
+        accented[list(steps)] = True
+        others = loud[:, ~accented]
+        rest = others.sum(axis=1) / np.maximum((others > 0).sum(axis=1), 1)
+        there = np.all(loud[:, accented] > 0, axis=1)
+        return there & (loud[:, accented].mean(axis=1) >= rest + ACCENT)
 
     return holds
 

@@ -25,6 +25,7 @@ from basedrum.measures.style_bars import (
     TOMS,
     Predicate,
     StyleBars,
+    accents,
     all_of,
     at_least,
     at_most,
@@ -296,7 +297,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "country": (
         basic("kick on 0 and 8", on(KICK, 0, 8)),
         signature("train on the snare over a plain kick", at_least(10, SNARE), at_most(6, KICK)),
-        signature("accents on 4 and 12, or between", one_of(on(SNARE, 4, 12), on(SNARE, 2, 6, 10, 14))),
+        signature("accents on 4 and 12, or between", one_of(accents(4, 12), accents(2, 6, 10, 14))),
     ),
     "gospel": (
         basic("snare on the backbeat or between the beats", one_of(backbeat, between_beats)),
