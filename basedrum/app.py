@@ -149,10 +149,10 @@ def prepare_practice(
         if (data / HELD_OUT_FILE).is_file():  # not so in data prepared by earlier versions
             return dataset.folder
     make_folder(songs)
-    lines = ["id,style"]
+    lines = ["id,style,phase16,phase_gain"]  # the bars are as written, where the drums have no one as well
     for song in practice_songs(seed, count):
         write_atomic(songs / f"{song.name}.mid", song.data)
-        lines.append(f"{song.name},{song.style}")
+        lines.append(f"{song.name},{song.style},0,0")
     listing = Path(folder) / "songs.csv"
     write_atomic(listing, "\n".join([*lines, ""]).encode())
     prepare([songs], data, songs_csv=listing, seed=seed, source_caps={}, progress=progress)

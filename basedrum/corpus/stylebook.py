@@ -76,8 +76,7 @@ class StylePage:
     @property
     def style(self) -> str:
         """The style it is a page of: its name without a number at the end."""
-        stem, _, number = self.name.rpartition("_")
-        return stem if number.isdecimal() else self.name
+        return _style_and_number(self.name)[0]
 
     @property
     def bar_steps(self) -> int:
@@ -129,9 +128,16 @@ def read_page(text: str, name: str = "") -> StylePage:
 
 
 def page_names() -> list[str]:
-    """Return the names of the book's pages, sorted."""
-    pages = resources.files("basedrum.practice_book").iterdir()
-    return sorted(page.name[: -len(".txt")] for page in pages if page.name.endswith(".txt"))
+    """Return the names of the pages: the first page of every style, then the second ones, and so on."""
+    files = resources.files("basedrum.practice_book").iterdir()
+    pages = [file.name[: -len(".txt")] for file in files if file.name.endswith(".txt")]
+    return sorted(pages, key=lambda name: (_style_and_number(name)[::-1], name))
+
+
+def _style_and_number(page: str) -> tuple[str, int]:
+    """The style that a page is of and its number: `jazz` is (jazz, 1), `jazz_2` (jazz, 2)."""
+    stem, _, number = page.rpartition("_")
+    return (stem, int(number)) if number.isdecimal() else (page, 1)
 
 
 def load_page(name: str) -> StylePage:
