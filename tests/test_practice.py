@@ -5,7 +5,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from basedrum.corpus.practice import practice_songs
+from basedrum.corpus.practice import practice_songs, with_bass_of
 from basedrum.corpus.stylebook import load_page, page_names, read_page
 from basedrum.midi.reading import parse_song
 from basedrum.music import kit
@@ -123,6 +123,24 @@ def test_triplet_swing_puts_the_four_steps_on_triplets():
 def test_same_seed_same_songs_and_another_seed_other_songs(songs):
     assert [s.data for s in practice_songs(0, 5)] == [s.data for s in songs[:5]]
     assert all(a.data != b.data for a, b in zip(practice_songs(1, 5), songs[:5], strict=True))
+
+
+def test_a_borrowed_bass_is_played_to_in_the_own_style():
+    plain, borrowed = (list(practice_songs(0, len(page_names()), share)) for share in (0.0, 1.0))
+    assert [song.style for song in plain] == [song.style for song in borrowed]
+    assert [s.data for s in practice_songs(0, 3, 1.0)] == [s.data for s in borrowed[:3]]
+    changed = [a.data != b.data for a, b in zip(plain, borrowed, strict=True)]
+    assert np.mean(changed) > 0.9  # twelve-eight has one style only
+    jazz, bossa, metal = (load_page(name) for name in ("jazz", "bossa", "metal"))
+    page = with_bass_of(metal, bossa)
+    assert [figure.marks for figure in page.figures] == [figure.marks for figure in bossa.figures]
+    assert page.progressions == bossa.progressions and page.grooves is metal.grooves
+    assert page.later == tuple(figure.name for figure in bossa.figures[3:])
+    assert all(name.startswith("half") or name == "breakdown" for name in page.figures[-1].grooves)
+    assert not any(name.startswith("half") for name in page.figures[0].grooves)
+    assert (
+        page.follow == 0.5 and with_bass_of(bossa, jazz).follow == 0 and with_bass_of(jazz, bossa).later == ()
+    )
 
 
 def test_songs_differ_and_have_names_of_their_own(songs):

@@ -13,7 +13,7 @@ gaps.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,6 +36,7 @@ FITTING = 0.95  # how often a groove is one that goes with the figure, and not a
 # .53, .14). Without own kicks F1 was .65; with .18 the lift fell to .11.
 OWN_KICKS = 0.08
 MACHINE = 0.13  # styles that follow less than this leave the kick as it is written
+FIXED_KICK, BORROWED_FOLLOW = 0.1, 0.5
 KEPT_ON_CRASH = (kit.KICK, kit.SNARE, kit.SIDE_STICK, kit.PERCUSSION)
 
 
@@ -59,11 +60,45 @@ class _Section:
     groove: tuple[np.ndarray, ...]  # (bar steps, 12) velocities each
 
 
-def practice_songs(seed: int = 0, count: int = 300) -> Iterator[PracticeSong]:
-    """Yield `count` songs, the pages in turn, 32 to 64 measures each; the same seed gives the same bytes."""
+def practice_songs(seed: int = 0, count: int = 300, borrowed: float = 0.0) -> Iterator[PracticeSong]:
+    """Yield `count` songs, the pages in turn, 32 to 64 measures each; the same arguments give the same bytes.
+
+    Args:
+        borrowed: 0..1, the share of songs whose bass is of another page of the same metre and swing: only
+            there the style says more than the bass does, and a drummer learns to play it to any line.
+    """
     pages = [load_page(name) for name in page_names()]
     for number in range(count):
-        yield _song(pages[number % len(pages)], number, np.random.default_rng([seed, number]))
+        page, rng = pages[number % len(pages)], np.random.default_rng([seed, number])
+        if borrowed and rng.random() < borrowed:
+            page = with_bass_of(page, _lender(page, pages, rng))
+        yield _song(page, number, rng)
+
+
+def with_bass_of(page: StylePage, lender: StylePage) -> StylePage:
+    """Return a page whose bass figures and chords are another's and all else its own.
+
+    Its kick follows the bass by half at least, unless it hardly follows its own.
+    """
+    half = -(-len(lender.figures) // 2) if page.later else len(lender.figures)
+    later = tuple(figure.name for figure in lender.figures[half:])
+    grooves: dict[bool, tuple[str, ...]] = {}
+    for is_later in (False, True):
+        own = [figure for figure in page.figures if (figure.name in page.later) == is_later]
+        grooves[is_later] = tuple(dict.fromkeys(name for figure in own for name in figure.grooves))
+    figures = tuple(replace(figure, grooves=grooves[figure.name in later]) for figure in lender.figures)
+    follow = max(page.follow, BORROWED_FOLLOW) if page.follow > FIXED_KICK else page.follow
+    return replace(page, figures=figures, progressions=lender.progressions, later=later, follow=follow)
+
+
+def _lender(page: StylePage, pages: list[StylePage], rng: np.random.Generator) -> StylePage:
+    """Return a page of another style in the same metre and swing, or the page itself where there is none."""
+    others = [
+        other
+        for other in pages
+        if other.style != page.style and (other.metre, other.swing_steps) == (page.metre, page.swing_steps)
+    ]
+    return others[rng.integers(len(others))] if others else page
 
 
 def _song(style: StylePage, number: int, rng: np.random.Generator) -> PracticeSong:
