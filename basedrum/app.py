@@ -117,7 +117,9 @@ def styles(model: str | os.PathLike = "default") -> tuple[str, ...]:
     Raises:
         WeightsError: the model cannot be used.
     """
-    return Drummer(model).styles
+    from basedrum.weight_files import styles_of
+
+    return styles_of(model)
 
 
 def prepare(sources: Sequence[str | os.PathLike], output: str | os.PathLike, **options) -> PrepareReport:
@@ -147,10 +149,10 @@ def prepare_practice(
         if (data / HELD_OUT_FILE).is_file():  # not so in data prepared by earlier versions
             return dataset.folder
     make_folder(songs)
-    lines = ["id,style"]
+    lines = ["id,style,phase16,phase_gain"]  # the bars are as written, where the drums have no one as well
     for song in practice_songs(seed, count):
         write_atomic(songs / f"{song.name}.mid", song.data)
-        lines.append(f"{song.name},{song.style}")
+        lines.append(f"{song.name},{song.style},0,0")
     listing = Path(folder) / "songs.csv"
     write_atomic(listing, "\n".join([*lines, ""]).encode())
     prepare([songs], data, songs_csv=listing, seed=seed, source_caps={}, progress=progress)

@@ -151,9 +151,13 @@ def _count(number: int, what: str) -> str:
 
 def _styles(options: argparse.Namespace) -> int:
     from basedrum import app
+    from basedrum.music.styles import style_named
 
-    for style in app.styles(options.model):
-        say(printable(style))
+    known = app.styles(options.model)
+    width = max(map(len, known), default=0)
+    for name in known:
+        style = style_named(name)
+        say(printable(f"{name:{width}}  {style.description}" if style else name).rstrip())
     return DONE
 
 

@@ -12,7 +12,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -34,13 +33,10 @@ from basedrum.models.registry import build_discriminator, build_model
 from basedrum.music import kit
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
 from basedrum.music.rolls import LOWEST_PITCH, NUM_PITCHES
+from basedrum.weight_files import FEEL, find_file, read_bytes
 
 FORMAT = 2
-SUFFIX = ".safetensors"
-FEEL = f"feel{SUFFIX}"
 DISCRIMINATOR = "discriminator."  # what the names of its tensors begin with; all others are the model's
-MAX_BYTES = 1 << 30
-MAX_HEADER_BYTES = 8 << 20  # ours have a tenth of a megabyte
 GRID = {
     "measures": MEASURES_PER_PHRASE,
     "steps": STEPS_PER_MEASURE,
@@ -68,13 +64,6 @@ class Drummer:
     @property
     def config(self) -> ModelConfig:
         return self.model.config
-
-
-def shipped() -> list[str]:
-    """Return the names of the drummers that come with the package."""
-    files = [file.name for file in resources.files("basedrum.pretrained").iterdir()]
-    names = [name.removesuffix(SUFFIX) for name in files if name.endswith(SUFFIX)]
-    return sorted(name for name in names if name + SUFFIX != FEEL)
 
 
 def save_drummer(
@@ -114,7 +103,7 @@ def load_drummer(name_or_path: str | os.PathLike = "default") -> Drummer:
         WeightsError: no such file, not ours, damaged, of another kind, or made for another grid or kit.
     """
     name = os.fspath(name_or_path)
-    tensors, header = _read(_find(name), "drummer")
+    tensors, header = _read(find_file(name), "drummer")
     config = _config_of(header, name)
     of_model = {k: v for k, v in tensors.items() if not k.startswith(DISCRIMINATOR)}
     model = _filled(build_model, config, of_model, "", name)
@@ -131,7 +120,7 @@ def load_discriminator(name_or_path: str | os.PathLike) -> Discriminator:
         WeightsError: as `load_drummer`, or there is none.
     """
     name = os.fspath(name_or_path)
-    tensors, header = _read(_find(name), "drummer")
+    tensors, header = _read(find_file(name), "drummer")
     return _filled(build_discriminator, _config_of(header, name), tensors, DISCRIMINATOR, name).eval()
 
 
@@ -174,16 +163,6 @@ def load_run(path: str | os.PathLike) -> dict:
         return dict(_give_tensors(header["state"], tensors))
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise WeightsError(f"{printable(path)}: holds no state of a training, name another file") from error
-
-
-def _find(name: str) -> Path:
-    if name in shipped():
-        return Path(str(resources.files("basedrum.pretrained") / f"{name}.safetensors"))
-    if not Path(name).exists():
-        raise WeightsError(
-            f"model {printable(name)}: not found, use a file of weights or one of {', '.join(shipped())}"
-        )
-    return Path(name)
 
 
 def _config_of(header: dict, name: str) -> ModelConfig:
@@ -247,7 +226,7 @@ def _write(path: str | os.PathLike, tensors: dict[str, Tensor], header: dict) ->
 def _read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict]:
     shown = printable(path)
     try:
-        data, header = _read_bytes(path)
+        data, header = read_bytes(path)
         tensors = load(data)
     except IsADirectoryError as error:
         raise WeightsError(f"{shown}: not a file, name a file of weights") from error
@@ -284,34 +263,6 @@ def _other_format(shown: str, found: object) -> str:
     is_older = isinstance(found, int) and found < FORMAT
     remedy = "train it again with this version" if is_older else "update basedrum"
     return f"{shown}: weights of format {printable(found)}, this version reads format {FORMAT}, {remedy}"
-
-
-def _read_bytes(path: Path) -> tuple[bytes, dict]:
-    """Return a file's bytes and the JSON object in its header.
-
-    The header is looked at first: a pipe, a device, an endless or a foreign file costs neither time nor
-    memory.
-
-    Raises:
-        WeightsError: not a file, or too large. OSError, or what JSON and its indexing raise: no weights of
-            ours.
-    """
-    shown = printable(path)
-    with open(path, "rb", opener=lambda p, flags: os.open(p, flags | getattr(os, "O_NONBLOCK", 0))) as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode):
-            raise WeightsError(f"{shown}: not a file, name a file of weights")
-        if about.st_size > MAX_BYTES:
-            raise WeightsError(f"{shown}: larger than {MAX_BYTES >> 20} MiB, name a file of weights of ours")
-        start = file.read(8)
-        size = int.from_bytes(start, "little")
-        if len(start) < 8 or size > MAX_HEADER_BYTES:
-            raise ValueError(f"a header of {size} bytes")
-        start += file.read(size)
-        header = json.loads(json.loads(start[8:])["__metadata__"]["basedrum"])
-        if not isinstance(header, dict):
-            raise TypeError("the header is no object")
-        return start + file.read(max(0, about.st_size - len(start))), header
 
 
 def _digest(header: dict, tensors: dict[str, Tensor]) -> str:

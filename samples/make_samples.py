@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from basedrum import Drummer
-from basedrum.corpus.stylebook import Style
+from basedrum.corpus.stylebook import StylePage
 from basedrum.files import write_atomic
 from basedrum.midi.building import build_midi
 from basedrum.midi.reading import parse_song
@@ -36,7 +36,7 @@ HEARD_BARS = (5, 8)
 FADE_S = 0.4
 
 
-def read_line(text: str) -> tuple[Style, list[tuple[str, Chord]]]:
+def read_line(text: str) -> tuple[StylePage, list[tuple[str, Chord]]]:
     """Return the tempo, metre and swing of a bass line, and its bars in the order they are played.
 
     Raises:
@@ -58,7 +58,7 @@ def read_line(text: str) -> tuple[Style, list[tuple[str, Chord]]]:
     numerator, denominator = (int(v) for v in header["metre"].split("/"))
     unit, ratio = header.get("swing", "16 0.5").split()
     tempo = float(header["tempo"])
-    style = Style("", (tempo, tempo), (numerator, denominator), {"8": 2, "16": 1}[unit], float(ratio))
+    style = StylePage("", (tempo, tempo), (numerator, denominator), {"8": 2, "16": 1}[unit], float(ratio))
     bars = [bar for name in header["play"].split() for bar in parts[name]]
     for marks, _ in bars:
         if len(marks) != style.bar_steps:

@@ -1,6 +1,7 @@
 """The verb generate and the Python API, with a fake drummer: what is read, what is written, what is
 refused."""
 
+import subprocess
 import sys
 import types
 from dataclasses import replace
@@ -391,7 +392,21 @@ def test_bars_a_song_has_not_and_songs_without_drums_are_told(tmp_path):
     assert len(failures) == 1 and not (tmp_path / "out.mid").exists()
 
 
-def test_the_styles_a_drummer_knows():
-    assert app.styles() == ("funk", "reggae")
-    with pytest.raises(WeightsError):
+def test_the_styles_a_drummer_knows_are_read_off_its_file_without_torch(tmp_path):
+    assert "funk" in app.styles() and set(app.styles()) >= set(app.styles("lookahead"))
+    with pytest.raises(WeightsError, match="not found"):
         app.styles("nobody")
+    foreign = tmp_path / "song.mid"
+    foreign.write_bytes(b"MThd" + bytes(40))
+    with pytest.raises(WeightsError, match="no drummer of basedrum"):
+        app.styles(foreign)
+    code = "import sys; from basedrum import app; app.styles(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("typed", ["Reggae", "one drop", "one-drop", "dub"])
+def test_a_style_may_be_asked_for_by_its_other_names(tmp_path, typed):
+    played = basedrum.Drummer().play(write_bass(tmp_path / "b.mid"), style=typed)
+    assert played.performance.player.settings[2] == "reggae"
+    with pytest.raises(ConfigError, match="use one of funk, reggae"):
+        basedrum.Drummer().play(write_bass(tmp_path / "b.mid"), style="trap")

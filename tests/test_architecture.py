@@ -28,6 +28,7 @@ FLOORS = {
     "presets": 0,
     "pretrained": 0,
     "midi": 1,
+    "weight_files": 1,
     "render": 1,
     "corpus": 2,
     "models": 2,

@@ -44,9 +44,13 @@ def test_a_batch_goes_on_past_a_bad_file_and_ends_with_2(tmp_path, capsys):
     assert "1 of 2 songs" in out and "none.mid" in err and (tmp_path / "out" / "song.drums.mid").exists()
 
 
-def test_styles_are_listed_one_a_line(capsys):
+def test_styles_are_listed_one_a_line_with_what_they_are(capsys, monkeypatch):
+    monkeypatch.setattr(app, "styles", lambda model: ("funk", "neo_soul", "game"))
     assert cli.main(["styles"]) == 0
-    assert capsys.readouterr().out == "funk\nreggae\n"
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["funk", "neo_soul", "game"]
+    assert "ghost notes" in lines[0] and lines[0].index("sixteenths") == lines[1].index("R&B")
+    assert lines[2] == "game", "a name that the table does not have"
 
 
 def test_bars_played_anew_are_told(tmp_path, capsys):

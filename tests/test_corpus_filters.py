@@ -8,7 +8,7 @@ from basedrum.corpus import filters
 from basedrum.corpus.duplicates import fingerprints
 from basedrum.corpus.pairs import Pair, PartNotes, SongBatch
 from basedrum.corpus.song_pair import read_pair
-from basedrum.corpus.splits import capped_weights, split_of_hash, style_of_genre
+from basedrum.corpus.splits import Labels, capped_weights, split_of_hash, style_of_genre
 from basedrum.corpus.windows import cut_windows, phrase_keys
 from basedrum.errors import MidiError, NoBassError
 from basedrum.midi import building
@@ -216,3 +216,11 @@ def test_hashes_fall_into_splits_by_their_shares():
         [split_of_hash(key * 0x9E3779B97F4A7C15 % 2**64) for key in range(20_000)], minlength=3
     )
     assert np.allclose(splits / 20_000, [0.9, 0.05, 0.05], atol=0.005)
+
+
+def test_a_table_with_a_style_column_says_it_all(tmp_path):
+    table = tmp_path / "songs.csv"
+    table.write_text("id,genre,style\na,web90s-pop,\nb,web90s-pop,bossa\n")
+    assert [Labels.read(table).of(name).style for name in "ab"] == ["", "bossa"]
+    table.write_text("id,genre\na,web90s-pop\n")
+    assert Labels.read(table).of("a").style == "pop"

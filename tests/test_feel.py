@@ -18,7 +18,8 @@ from basedrum.music.notation import groove
 from basedrum.music.notes import Notes
 from basedrum.music.rolls import BassRoll
 from basedrum.music.song import Part
-from basedrum.weights import load_feel, shipped
+from basedrum.weight_files import shipped
+from basedrum.weights import load_feel
 
 ROCK = groove(
     "kick       x.......x.x.....",
@@ -87,6 +88,22 @@ def test_a_crash_after_a_fill_and_the_fill_before_it_are_loud():
     assert voice_of(roll, CRASH)[0].item() > 90
     high, low = voice_of(roll, HIGH_TOM)[0], voice_of(roll, LOW_TOM)[0]
     assert min(high.min(), low.min()) > 75
+
+
+def test_the_snare_of_neo_soul_drags_and_no_other():
+    def late_ms(style, voice, humanize=1.0):
+        _, offsets = voice_of(with_feel(HITS, GRID, humanize=humanize, style=style), voice)
+        return float(offsets.mean()) * 15_000 / 120
+
+    assert late_ms("neo_soul", SNARE) - late_ms("hip_hop", SNARE) == pytest.approx(24, abs=3)
+    assert late_ms("neo_soul", KICK) == pytest.approx(late_ms("hip_hop", KICK), abs=0.1)
+    assert late_ms("neo_soul", SNARE, humanize=0) == 0
+
+
+def test_styles_are_felt_as_the_nearest_the_network_knows():
+    known = set(load_feel().config.styles)
+    assert set(feel.SIMILAR_STYLE.values()) <= known
+    assert not set(feel.SIMILAR_STYLE) & known
 
 
 def test_percussion_is_played_as_a_hat_would_be():

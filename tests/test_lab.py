@@ -1,6 +1,7 @@
 """The lab: every file is listed, makes its table from little data, and writes its numbers."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,3 +156,84 @@ def test_the_table_of_the_knobs():
         "rank correlation 1.00, within songs 0.50" in text and "1: 3.00  2: 4.00  (real drums 3.50)" in text
     )
     assert "found as asked 0.75 (chance 0.50)" in text and "rock: 0.50 (0.90)" in text
+
+
+def test_the_bass_lines_of_both_sets_are_whole_and_different():
+    from basedrum.corpus.stylebook import load_page, page_names
+    from basedrum.lab.style_lines import load_lines
+    from basedrum.measures.style_rules import rules_of
+    from basedrum.midi.reading import parse_song
+    from basedrum.music.bass_track import find_bass
+
+    dev, check = load_lines("dev"), load_lines("check")
+    assert {line.style for line in dev} == {line.style for line in check}
+    assert all(rules_of(line.style, line.page.bar_steps) for line in dev + check)
+    assert {(line.style, line.name) for line in dev} == {(line.style, line.name) for line in check}
+    assert not {line.bars for line in dev} & {line.bars for line in check}
+    pages = [load_page(name) for name in page_names()]
+    practised = {
+        (page.style, figure.marks[at : at + page.bar_steps])
+        for page in pages
+        for figure in page.figures
+        for at in range(0, len(figure.marks), page.bar_steps)
+    }
+    written = {(line.style, marks) for line in dev + check for marks, _ in line.bars}
+    assert not written & practised, "a line that the drummer may have learned tells nothing"
+    song = parse_song(dev[0].to_midi(), "rock")
+    assert len(dev[0].bars) == 24 and len(find_bass(song).notes) == 168  # 16 bars of 8 notes, 8 of 5
+    assert song.grid.qpm_at(np.array([0]))[0] == pytest.approx(122, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rock one\ntempo 100\nA  C | 1.1.\nB  C | 1...............", "4 steps"),
+        ("rock one\ntempo 100\nA  H | 1...............", "chord"),
+        ("rock one\ntempo 100\nA  C | 1...............", "B"),
+    ],
+)
+def test_a_broken_bass_line_is_refused(text, message):
+    from basedrum.lab.style_lines import read_lines
+
+    with pytest.raises((ValueError, KeyError), match=message):
+        read_lines(text)
+
+
+def test_a_style_is_asked_for_by_the_drummers_own_name_or_the_nearest():
+    from basedrum.lab.styles import known_style
+
+    assert known_style("jazz", ("swing", "rock")) == "swing"
+    assert known_style("hard_rock", ("rock", "hard_rock")) == "hard_rock"
+    assert known_style("hard_rock", ("rock",)) == "rock"
+    assert known_style("march", ("rock",)) is None
+
+
+def test_rules_met_and_kick_lift_by_hand():
+    from basedrum.lab.style_lines import load_lines
+    from basedrum.lab.styles import kick_lifts, play_loop, rule_shares, shares_met
+
+    lines = {f"{line.style} {line.name}": line for line in load_lines("dev")}
+    played = [play_loop(lines["rock one"]), play_loop(lines["reggae two"])]
+    shares = shares_met(played)
+    assert shares["rock"]["B"] == 1 and np.isnan(shares["rock"]["S"])
+    assert shares["reggae"] == {"B": 1, "S": 0}
+    assert rule_shares(played)["reggae"] == {
+        "B hat eighths": 1,
+        "S no kick on 0": 0,
+        "S kick with stick or snare on 8": 0,
+        "S no backbeat": 0,
+    }
+    for each in played:
+        each.bars.bass[:] = False
+    played[0].bars.bass[:, [0, 8]] = True  # all its kicks, and no kick of the other's but the one
+    played[1].bars.bass[:, [0, 4]] = True
+    assert kick_lifts(played) == {"rock": pytest.approx(1 - 0.5), "reggae": pytest.approx(0.5 - 1)}
+
+
+def test_the_scorecard_of_styles_is_made(tmp_path):
+    text = lab.run("styles", Request(quick=True, out=tmp_path / "out.json"))
+    numbers = json.loads((tmp_path / "out.json").read_text())
+    assert "mean of styles" in text and max(map(len, text.splitlines())) <= 110
+    assert set(numbers["shares"]) == set(numbers["lifts"]) == {"with style", "without", "rock loop"}
+    with pytest.raises(DataError, match="give --data dev or --data check"):
+        lab.run("styles", Request(Path("nowhere"), quick=True))

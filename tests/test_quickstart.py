@@ -230,4 +230,4 @@ def test_an_installation_says_that_it_is_typed_and_has_the_lab_notes():
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
     data = setup["options.package_data"]
     assert data["basedrum"] == "py.typed" and (ROOT / "basedrum" / "py.typed").exists()
-    assert data["basedrum.lab"] == "*.md" and (ROOT / "basedrum" / "lab" / "NOTES.md").exists()
+    assert data["basedrum.lab"] == "*.md, lines/*.txt" and (ROOT / "basedrum" / "lab" / "NOTES.md").exists()

@@ -12,7 +12,8 @@ from safetensors.torch import load, save
 from basedrum.errors import WeightsError
 from basedrum.models.config import ModelConfig
 from basedrum.models.registry import build_discriminator, build_model
-from basedrum.weights import load_discriminator, load_drummer, load_run, save_drummer, save_run, shipped
+from basedrum.weight_files import shipped
+from basedrum.weights import load_discriminator, load_drummer, load_run, save_drummer, save_run
 
 SMALL = ModelConfig(width=8, discriminator_width=8, styles=("rock",))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from basedrum.corpus.stylebook import style_names
+from basedrum.corpus.stylebook import page_names
 from basedrum.training.config import presets
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,7 +58,7 @@ def test_everything_that_runs_is_inside_and_nothing_else(wheel):
         presets()
     )
     assert sum(name.startswith("basedrum/practice_book/") and name.endswith(".txt") for name in names) == len(
-        style_names()
+        page_names()
     )
     assert any(name.endswith("LICENSE") for name in names) and any(name.endswith("NOTICE") for name in names)
     size = wheel.stat().st_size

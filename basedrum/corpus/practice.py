@@ -13,11 +13,11 @@ gaps.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from basedrum.corpus.stylebook import Style, load_style, style_names
+from basedrum.corpus.stylebook import BassFigure, StylePage, load_page, page_names
 from basedrum.midi.building import build_midi
 from basedrum.music import kit
 from basedrum.music.figures import Chord, bass_notes
@@ -28,7 +28,7 @@ from basedrum.music.song import Part
 TICKS_PER_QUARTER = 480
 TICKS_PER_STEP = TICKS_PER_QUARTER // 4
 MIN_MEASURES, MAX_MEASURES = 32, 64
-FORMS = ("AABA", "AAB", "ABAB", "AABB", "ABAC", "AABC", "ABCB", "AABAC")
+FORMS = ("AABA", "AABBAA", "AAB", "ABAB", "AABB", "ABAC", "AABC", "ABCB", "AABAC")
 BASS_PROGRAMS = (32, 33, 33, 33, 34, 35, 38)
 TIMING_MS = {"bass": 6.0, "drums": 5.0}
 FITTING = 0.95  # how often a groove is one that goes with the figure, and not any of the style
@@ -36,6 +36,7 @@ FITTING = 0.95  # how often a groove is one that goes with the figure, and not a
 # .53, .14). Without own kicks F1 was .65; with .18 the lift fell to .11.
 OWN_KICKS = 0.08
 MACHINE = 0.13  # styles that follow less than this leave the kick as it is written
+FIXED_KICK, BORROWED_FOLLOW = 0.1, 0.5
 KEPT_ON_CRASH = (kit.KICK, kit.SNARE, kit.SIDE_STICK, kit.PERCUSSION)
 
 
@@ -59,14 +60,48 @@ class _Section:
     groove: tuple[np.ndarray, ...]  # (bar steps, 12) velocities each
 
 
-def practice_songs(seed: int = 0, count: int = 300) -> Iterator[PracticeSong]:
-    """Yield `count` songs, the styles in turn, 32 to 64 measures each; the same seed gives the same bytes."""
-    styles = [load_style(name) for name in style_names()]
+def practice_songs(seed: int = 0, count: int = 300, borrowed: float = 0.0) -> Iterator[PracticeSong]:
+    """Yield `count` songs, the pages in turn, 32 to 64 measures each; the same arguments give the same bytes.
+
+    Args:
+        borrowed: 0..1, the share of songs whose bass is of another page of the same metre and swing: only
+            there the style says more than the bass does, and a drummer learns to play it to any line.
+    """
+    pages = [load_page(name) for name in page_names()]
     for number in range(count):
-        yield _song(styles[number % len(styles)], number, np.random.default_rng([seed, number]))
+        page, rng = pages[number % len(pages)], np.random.default_rng([seed, number])
+        if borrowed and rng.random() < borrowed:
+            page = with_bass_of(page, _lender(page, pages, rng))
+        yield _song(page, number, rng)
 
 
-def _song(style: Style, number: int, rng: np.random.Generator) -> PracticeSong:
+def with_bass_of(page: StylePage, lender: StylePage) -> StylePage:
+    """Return a page whose bass figures and chords are another's and all else its own.
+
+    Its kick follows the bass by half at least, unless it hardly follows its own.
+    """
+    half = -(-len(lender.figures) // 2) if page.later else len(lender.figures)
+    later = tuple(figure.name for figure in lender.figures[half:])
+    grooves: dict[bool, tuple[str, ...]] = {}
+    for is_later in (False, True):
+        own = [figure for figure in page.figures if (figure.name in page.later) == is_later]
+        grooves[is_later] = tuple(dict.fromkeys(name for figure in own for name in figure.grooves))
+    figures = tuple(replace(figure, grooves=grooves[figure.name in later]) for figure in lender.figures)
+    follow = max(page.follow, BORROWED_FOLLOW) if page.follow > FIXED_KICK else page.follow
+    return replace(page, figures=figures, progressions=lender.progressions, later=later, follow=follow)
+
+
+def _lender(page: StylePage, pages: list[StylePage], rng: np.random.Generator) -> StylePage:
+    """Return a page of another style in the same metre and swing, or the page itself where there is none."""
+    others = [
+        other
+        for other in pages
+        if other.style != page.style and (other.metre, other.swing_steps) == (page.metre, page.swing_steps)
+    ]
+    return others[rng.integers(len(others))] if others else page
+
+
+def _song(style: StylePage, number: int, rng: np.random.Generator) -> PracticeSong:
     qpm = round(float(rng.uniform(*style.tempo)), 1)
     key = int(rng.integers(12))
     bars, drums = _play(style, rng)
@@ -81,10 +116,10 @@ def _song(style: Style, number: int, rng: np.random.Generator) -> PracticeSong:
     hits = _drum_part(style, drums, TIMING_MS["drums"] * ticks_per_ms, rng)
     program = int(rng.choice(BASS_PROGRAMS))
     data = build_midi([Part("Bass", program, False, bass), Part("Drums", 0, True, hits)], grid)
-    return PracticeSong(f"{style.name}-{number:04d}", style.name, data, qpm, style.metre)
+    return PracticeSong(f"{style.name}-{number:04d}", style.style, data, qpm, style.metre)
 
 
-def _play(style: Style, rng: np.random.Generator) -> tuple[list[tuple[str, Chord]], np.ndarray]:
+def _play(style: StylePage, rng: np.random.Generator) -> tuple[list[tuple[str, Chord]], np.ndarray]:
     """Return the whole song: the bass bar by bar as (marks, chord), the drums (T, 12) as velocities."""
     form = str(rng.choice(FORMS))
     sections = _sections(style, sorted(set(form)), rng)
@@ -103,33 +138,39 @@ def _play(style: Style, rng: np.random.Generator) -> tuple[list[tuple[str, Chord
         for i, (marks, groove) in enumerate(zip(section.marks, section.groove, strict=True)):
             marks, groove = _varied(marks, groove.copy(), restless, style.follow, rng)
             bars.append((marks, section.progression[i % len(section.progression)]))
+            groove[style.forbidden()] = 0
             drums.append(groove)
             last = i + 1 == len(section.marks)
             if rng.random() < (0.8 if last else 0.25 if i % 4 == 3 else 0.0):
                 _set_fill(drums[-1], fills[rng.integers(len(fills))], rng)
-        if rng.random() < 0.75:
+        if rng.random() < 0.75 and not style.forbids(kit.CRASH):
             _set_crash(drums[opening])
-    if rng.random() < 0.6:  # a last chord, held
+            drums[opening][style.forbidden()] = 0
+    if rng.random() < 0.6 and not style.forbids(kit.CRASH):  # a last chord, held
         bars[-1] = ("1" + "-" * (style.bar_steps - 1), sections["A"].progression[0])
         drums[-1] = np.zeros_like(drums[-1])
         _set_crash(drums[-1])
     return bars, np.concatenate(drums)
 
 
-def _sections(style: Style, letters: list[str], rng: np.random.Generator) -> dict[str, _Section]:
+def _sections(style: StylePage, letters: list[str], rng: np.random.Generator) -> dict[str, _Section]:
     """Return the section of each letter: other figures where there are enough, now and then only another
     groove."""
-    order = rng.permutation(len(style.figures))
+    first = [figure for figure in style.figures if figure.name not in style.later]
+    later = [figure for figure in style.figures if figure.name in style.later] or first
+    first = [first[i] for i in rng.permutation(len(first))]
+    later = [later[i] for i in rng.permutation(len(later))] if style.later else first
     follow = style.follow * float(rng.uniform(0.4, 1.4))
     own = float(rng.uniform(0.0, OWN_KICKS)) if style.follow >= MACHINE else 0.0
     sections: dict[str, _Section] = {}
     for i, letter in enumerate(letters):
-        figure = style.figures[order[0 if i and rng.random() < 0.2 else i % len(order)]]
+        again = i > 0 and not style.later and rng.random() < 0.2
+        figure = _figure_of(i, again, first, later)
         progression = style.progressions[rng.integers(len(style.progressions))]
         num_bars = len(progression) if len(progression) >= 8 else 4 * int(rng.integers(1, 3))
         fitting = figure.grooves if rng.random() < FITTING else tuple(style.grooves)
         groove = style.grooves[fitting[rng.integers(len(fitting))]]
-        if i and rng.random() < 0.3 and not groove[:, kit.RIDE].any():
+        if i and rng.random() < 0.3 and not groove[:, kit.RIDE].any() and not style.forbids(kit.RIDE):
             groove = groove.copy()
             groove[:, [kit.CLOSED_HAT, kit.RIDE]] = groove[:, [kit.RIDE, kit.CLOSED_HAT]]
         marks = [figure.marks[k : k + style.bar_steps] for k in range(0, len(figure.marks), style.bar_steps)]
@@ -145,6 +186,12 @@ def _sections(style: Style, letters: list[str], rng: np.random.Generator) -> dic
             tuple(together[k % period] for k in range(num_bars)),
         )
     return sections
+
+
+def _figure_of(section: int, again: bool, first: list[BassFigure], later: list[BassFigure]) -> BassFigure:
+    """Return the figure of a section, counted from 0: the next one, or that of the first section again."""
+    choices = later if section else first
+    return first[0] if again else choices[section % len(choices)]
 
 
 def _onsets(marks: str) -> np.ndarray:
@@ -231,7 +278,7 @@ def _set_crash(groove: np.ndarray) -> None:
 
 
 def _bass_part(
-    style: Style, bars: list[tuple[str, Chord]], key: int, spread_ticks: float, rng: np.random.Generator
+    style: StylePage, bars: list[tuple[str, Chord]], key: int, spread_ticks: float, rng: np.random.Generator
 ) -> Notes:
     notes = bass_notes(bars, key)
     written = np.array([note.step for note in notes])
@@ -250,9 +297,11 @@ def _bass_part(
     )
 
 
-def _drum_part(style: Style, drums: np.ndarray, spread_ticks: float, rng: np.random.Generator) -> Notes:
+def _drum_part(style: StylePage, drums: np.ndarray, spread_ticks: float, rng: np.random.Generator) -> Notes:
     steps, voices = np.nonzero(drums)
     late = rng.normal(0, spread_ticks / 2, kit.NUM_VOICES)  # each limb has its own place in the beat
+    for voice, late_ms in style.late_ms.items():
+        late[voice] += late_ms * spread_ticks / TIMING_MS["drums"]
     starts = _ticks(style, steps, late[voices] + rng.normal(0, spread_ticks, len(steps)))
     accents = 4 * (steps % 4 == 0) - 6 * (steps % 2 == 1)
     loud = drums[steps, voices] + accents + rng.normal(0, 6, len(steps))
@@ -266,7 +315,7 @@ def _drum_part(style: Style, drums: np.ndarray, spread_ticks: float, rng: np.ran
     )
 
 
-def _ticks(style: Style, steps: np.ndarray, late_ticks: np.ndarray) -> np.ndarray:
+def _ticks(style: StylePage, steps: np.ndarray, late_ticks: np.ndarray) -> np.ndarray:
     """The tick at which each written step sounds: swung, then moved by at most a third of a step, never
     before the song."""
     swung = np.array([style.swung(int(step)) for step in steps]) * TICKS_PER_STEP

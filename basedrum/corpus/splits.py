@@ -50,7 +50,7 @@ class Labels:
     @classmethod
     def read(cls, path: str | os.PathLike, styles: Sequence[str] = STYLES) -> Labels:
         """Read a CSV with a column `id` or `path` and any of split, source, style, genre, group, phase16,
-        phase_gain.
+        phase_gain. Without a column style, a word of the genre may name it.
 
         Raises:
             DataError: it cannot be read, has neither column, or names an unknown split.
@@ -82,7 +82,7 @@ def _label(row: Mapping[str, str | None], styles: Sequence[str], where: str) -> 
     split = text("split").lower()
     if split and split not in SPLITS:
         raise DataError(f"{where}: unknown split {printable(split, 40)!r}, use one of {', '.join(SPLITS)}")
-    style = text("style") or style_of_genre(text("genre"), styles)
+    style = text("style") if "style" in row else style_of_genre(text("genre"), styles)
     shift, gain = None, 0.0
     try:
         if text("phase16"):

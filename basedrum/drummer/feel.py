@@ -25,7 +25,7 @@ import torch
 from basedrum.drummer.accents import lean
 from basedrum.models.feel import DRIFT_STEPS, MIDDLE, OFFSET, PARTS, VELOCITY, FeelNet, step_rows, value_at
 from basedrum.music.grid import STEPS_PER_BEAT, STEPS_PER_MEASURE, Grid
-from basedrum.music.kit import CLOSED_HAT, NUM_VOICES, PERCUSSION
+from basedrum.music.kit import CLOSED_HAT, NUM_VOICES, PERCUSSION, SIDE_STICK, SNARE
 from basedrum.music.rolls import DrumRoll, active_steps
 from basedrum.threads import one_thread
 from basedrum.weights import load_feel
@@ -33,8 +33,33 @@ from basedrum.weights import load_feel
 LOUDNESS = 0.75  # velocity -> 127 * (velocity / 127) ** LOUDNESS: 60 becomes 72, 97 becomes 104
 SOFTEST = 10  # as recorded; softer hits are lost on most synthesizers (`lab/NOTES.md`)
 FARTHEST_STEPS = 0.45
-SIMILAR_STYLE = {"metal": "punk", "electronic": "dance", "disco": "dance", "ballad": "pop", "bossa": "latin"}
-"""Styles the network was not trained on, and the one that comes nearest."""
+MS_PER_STEP_AT_1_BPM = 15_000
+SIMILAR_STYLE = {
+    "hard_rock": "rock",
+    "ballad": "pop",
+    "metal": "punk",
+    "neo_soul": "hiphop",
+    "hip_hop": "hiphop",
+    "trap": "hiphop",
+    "electronic": "dance",
+    "disco": "dance",
+    "house": "dance",
+    "breakbeat": "dance",
+    "drum_and_bass": "funk",
+    "ska": "reggae",
+    "bossa": "latin",
+    "samba": "latin",
+    "jazz_waltz": "jazz",
+    "blues_shuffle": "blues",
+    "twelve_eight_blues": "blues",
+    "new_wave": "rock",
+    "second_line": "neworleans",
+}
+"""Styles of `music.styles` that the network knows by another name or not at all, and what comes nearest."""
+
+
+LATE_SNARE_MS = {"neo_soul": 24.0}
+"""How far the snare drags behind the beat in styles whose drummers the network has not learned from."""
 
 
 def with_feel(
@@ -57,10 +82,20 @@ def with_feel(
     """
     grid = grid or Grid(STEPS_PER_BEAT, len(hits))
     velocities, offsets = draw_feel(hits, grid, seed, humanize, style)
+    offsets = offsets + humanize * _lateness(hits, grid, style)
     loud = 127 * (np.clip(velocities, SOFTEST, 127) / 127) ** LOUDNESS
     if accents is not None:
         loud = loud * lean(accents)
     return DrumRoll.from_kit(hits, np.round(loud), np.clip(offsets, -FARTHEST_STEPS, FARTHEST_STEPS))
+
+
+def _lateness(hits: np.ndarray, grid: Grid, style: str | None) -> np.ndarray:
+    """Return (T, 12) by how many steps each hit is to come later than the network has it."""
+    late = np.zeros(hits.shape)
+    steps_per_ms = np.repeat(grid.measure_qpm, STEPS_PER_MEASURE)[: len(hits)] / MS_PER_STEP_AT_1_BPM
+    snares = [SNARE, SIDE_STICK]
+    late[:, snares] = hits[:, snares] * (LATE_SNARE_MS.get(style or "", 0.0) * steps_per_ms)[:, None]
+    return late
 
 
 def draw_feel(

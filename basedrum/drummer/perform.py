@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from basedrum.drummer.controls import Controls
+from basedrum.drummer.controls import Controls, own_style
 from basedrum.drummer.feel import with_feel
 from basedrum.drummer.fills import FillingPlayer, other_seeds
 from basedrum.drummer.redo import Kept, redo_song
@@ -110,7 +110,7 @@ def perform(
     """
     seed_was_drawn = options.seed is None
     seed = seed_of(bass) if options.seed is None else options.seed
-    options = replace(options, seed=seed)
+    options = replace(options, seed=seed, style=own_style(options.style, model.styles))
 
     controls = Controls(options.temperature, options.density, options.style)
     song = model.new_song(seed, controls)

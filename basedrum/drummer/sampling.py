@@ -124,7 +124,7 @@ class PhraseModel:
             previous, given = torch.zeros(size, *known.recalled.shape[1:]), torch.zeros(size)
         else:
             previous, given = _floats(phrases.previous), _floats(phrases.previous.any(axis=(1, 2)))
-        style = 0 if controls.style is None else 1 + self.styles.index(controls.style)
+        style = controls.style_index(self.styles)
         return Condition(
             bass=_floats(phrases.bass),
             qpm=_floats(phrases.qpm),

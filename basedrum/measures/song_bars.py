@@ -79,12 +79,12 @@ def find_keepers(hits: np.ndarray) -> np.ndarray:
 
 
 def find_fills(hits: np.ndarray) -> np.ndarray:
-    """Return (B,) bool: the bars that are fills."""
+    """Return (B,) bool: the bars that are fills; `hits` (B, steps, 12) bool."""
     before = np.concatenate([np.zeros((1, *hits.shape[1:]), int), np.cumsum(hits, axis=0)])
     at = np.arange(len(hits))
     low, high = np.maximum(at - GROOVE_BARS, 0), np.minimum(at + GROOVE_BARS + 1, len(hits))
     groove = before[high] - before[low] >= GROOVE_SHARE * (high - low)[:, None, None]
-    outside = (hits & ~groove)[:, STEPS_PER_MEASURE // 2 :]
+    outside = (hits & ~groove)[:, hits.shape[1] // 2 :]
     toms = outside[..., list(TOMS)].sum(axis=(1, 2))
     return (toms >= 2) | (toms + outside[..., kit.SNARE].sum(axis=1) >= 3)
 
