@@ -17,7 +17,7 @@ from pathlib import Path
 
 from basedrum.errors import ConfigError, DataError, printable
 
-FILES = ("feel", "first_answer", "knobs", "spliced")
+FILES = ("feel", "first_answer", "knobs", "sounds", "spliced")
 
 
 @dataclass(frozen=True)
