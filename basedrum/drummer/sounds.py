@@ -218,7 +218,8 @@ def percussion_place(hits: np.ndarray) -> str:
     total = counts.sum()
     if not total:
         return "sparse"
-    others = keeps_time(bars[:, :, [CLOSED_HAT, PEDAL_HAT, OPEN_HAT]].any(axis=2))
+    hats = np.asarray(bars[:, :, [CLOSED_HAT, PEDAL_HAT, OPEN_HAT]].any(axis=2))
+    others = keeps_time(hats)
     others |= keeps_time(bars[:, :, RIDE]) | keeps_time(bars[:, :, CRASH])
     alone = keeps_time(played) & ~others
     a_bar = total / played.any(axis=1).sum()

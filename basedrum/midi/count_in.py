@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from basedrum.midi.building import DRUM_CHANNEL
-from basedrum.midi.events import Event, EventFile, meta, read_events, to_bytes
+from basedrum.midi.events import Event, meta, read_events, to_bytes
 from basedrum.music.compound import is_compound
 from basedrum.music.grid import Grid
 

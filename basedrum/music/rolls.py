@@ -228,7 +228,8 @@ class DrumRoll:
 
     def with_pitches(self, pitches: np.ndarray) -> DrumRoll:
         """Return the hits of a roll made by `from_kit` on other pitches (T, 12) of their voices."""
-        loud, late = kit.fold(self.velocities), self.offsets[:, np.asarray(kit.WRITTEN_PITCHES) - LOWEST_PITCH]
+        loud = kit.fold(self.velocities)
+        late = self.offsets[:, np.asarray(kit.WRITTEN_PITCHES) - LOWEST_PITCH]
         return DrumRoll.from_kit(loud > 0, loud, late, pitches)
 
     def to_kit(self) -> np.ndarray:

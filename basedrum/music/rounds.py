@@ -27,7 +27,9 @@ class TwoRounds(Grid):
     @classmethod
     def of(cls, once: Grid) -> TwoRounds:
         """Return two rounds of a song's grid."""
-        return cls(once.ticks_per_quarter, ROUNDS * once.end_tick, once.tempos, once.time_signatures, once=once)
+        return cls(
+            once.ticks_per_quarter, ROUNDS * once.end_tick, once.tempos, once.time_signatures, once=once
+        )
 
     @cached_property
     def _measures(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -10,11 +10,12 @@ Conventions: ticks stay the song's own; what changes is how many of them are a q
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
-from basedrum.music.grid import STEPS_PER_MEASURE, Grid
-from basedrum.music.kit import VOICE_OF_PITCH, SIDE_STICK, SNARE
+from basedrum.music.grid import DEFAULT_QPM, STEPS_PER_MEASURE, Grid
+from basedrum.music.kit import SIDE_STICK, SNARE, VOICE_OF_PITCH
 from basedrum.music.notes import Notes
 
 QUARTERS = {"normal": 1.0, "half": 2.0, "double": 0.5}
@@ -33,13 +34,13 @@ def counted_as(grid: Grid, feel: str, start_tick: int = 0) -> Grid:
     quarters = QUARTERS[feel]
     if quarters == 1:
         return grid
-    tempos = tuple((tick, qpm / quarters) for tick, qpm in grid.tempos or ((0, 120.0),))
+    tempos = tuple((tick, qpm / quarters) for tick, qpm in grid.tempos or ((0, DEFAULT_QPM),))
     signatures = grid.time_signatures or ((0, 4, 4),)
     if quarters > 1:
         signatures = _begun_at(grid, signatures, start_tick)
-    resolution = grid.ticks_per_quarter * quarters
-    whole = int(resolution) if resolution == int(resolution) else resolution
-    return replace(grid, ticks_per_quarter=whole, tempos=tempos, time_signatures=signatures)
+    # Half of an odd number is no int; a grid that is not written is only divided by it.
+    resolution = cast(int, grid.ticks_per_quarter * quarters)
+    return replace(grid, ticks_per_quarter=resolution, tempos=tempos, time_signatures=signatures)
 
 
 def _begun_at(
@@ -52,6 +53,18 @@ def _begun_at(
     after = [signature for signature in signatures if signature[0] > bar]
     metre = before[-1][1:] if before else (4, 4)
     return (*(signature for signature in before if signature[0] < bar), (bar, *metre), *after)
+
+
+def bars_within(written: Grid, counted: Grid, span: tuple[int, int]) -> tuple[int, int]:
+    """Return the first and last bar of the grid `counted` that the bars `span` of the grid `written` lie
+    in."""
+    if counted.bars[-1] == written.bars[-1]:
+        return span
+    edges = np.append(written.measure_ticks[written.starts_bar], written.last_tick)
+    inner = np.asarray([edges[span[0]] + 0.5, edges[span[1] + 1] - 0.5])  # clear of the bar lines
+    measures = np.searchsorted(counted.measure_ticks, inner, side="right") - 1
+    first, last = counted.bars[measures].tolist()
+    return first, last
 
 
 def feel_of(drums: Notes, grid: Grid) -> str:
