@@ -100,7 +100,8 @@ class Drummer:
         bass = find_bass(song, options.bass_track)
         pitched = [track.notes for track in song.tracks if not track.is_drum]
         start_tick = min(int(part.start_ticks.min()) for part in [bass.notes, *pitched])
-        counted = counted_as(song.grid, _feel(song, options.feel, kit_map), start_tick)
+        options = replace(options, feel=_feel(song, options.feel, kit_map))
+        counted = counted_as(song.grid, options.feel, start_tick)
         bass_grid, grid = lay_song(bass.notes, Notes.join(pitched), counted, options.swing)
         parts = [bass.notes, *(pitched if options.rests == "play" else ())]
         sounding = Sounding.of(parts, bass_grid, start_tick)

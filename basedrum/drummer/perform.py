@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from basedrum.drummer.backbeat import BackbeatPlayer
 from basedrum.drummer.controls import Controls
 from basedrum.drummer.feel import with_feel
 from basedrum.drummer.fills import FillingPlayer, other_seeds
@@ -102,8 +103,8 @@ def perform(
         bass: (M * 16, 72) on the steps of `grid`.
         sounding: where the band plays; the drums rest elsewhere.
         options: seed (None: made from the bass), temperature, density, style, fills, humanize, percussion and
-            loop count here; what concerns files (bars, kit, bass_track) and the laying of the grid (swing,
-            rests, feel) does not.
+            loop count here, and of the feel that it is another; what concerns files (bars, kit, bass_track)
+            and the laying of the grid (swing, rests, feel) does not.
         kept: where only some bars are to be played again.
 
     Raises:
@@ -161,11 +162,18 @@ def _with_options(model: PhraseDrummer, song: SongPlayer, options: PlayOptions) 
     """Return the player of a song as the options want it: its fills, its hands, its percussion."""
     assert options.seed is not None
     player: PhrasePlayer = song
+    if options.feel in ("half", "double"):
+        player = BackbeatPlayer([song, *_others(model, options)])
     if options.fills != 1:
-        controls = Controls(options.temperature, options.density, options.style)
-        others = [model.new_song(other, controls) for other in other_seeds(options.seed)]
-        player = FillingPlayer(song, others, options.fills, options.seed)
+        player = FillingPlayer(player, _others(model, options), options.fills, options.seed)
     return HandedPlayer(player, Company(options.percussion == "on", is_clap_style(options.style)))
+
+
+def _others(model: PhraseDrummer, options: PlayOptions) -> list[SongPlayer]:
+    """Return the same drummer with other noise."""
+    assert options.seed is not None
+    controls = Controls(options.temperature, options.density, options.style)
+    return [model.new_song(other, controls) for other in other_seeds(options.seed)]
 
 
 def _with_feel(

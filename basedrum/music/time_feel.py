@@ -14,7 +14,7 @@ from typing import cast
 
 import numpy as np
 
-from basedrum.music.grid import DEFAULT_QPM, STEPS_PER_MEASURE, Grid
+from basedrum.music.grid import STEPS_PER_MEASURE, Grid
 from basedrum.music.kit import SIDE_STICK, SNARE, VOICE_OF_PITCH
 from basedrum.music.notes import Notes
 
@@ -34,13 +34,12 @@ def counted_as(grid: Grid, feel: str, start_tick: int = 0) -> Grid:
     quarters = QUARTERS[feel]
     if quarters == 1:
         return grid
-    tempos = tuple((tick, qpm / quarters) for tick, qpm in grid.tempos or ((0, DEFAULT_QPM),))
     signatures = grid.time_signatures or ((0, 4, 4),)
     if quarters > 1:
         signatures = _begun_at(grid, signatures, start_tick)
     # Half of an odd number is no int; a grid that is not written is only divided by it.
     resolution = cast(int, grid.ticks_per_quarter * quarters)
-    return replace(grid, ticks_per_quarter=resolution, tempos=tempos, time_signatures=signatures)
+    return replace(grid, ticks_per_quarter=resolution, time_signatures=signatures)
 
 
 def _begun_at(
