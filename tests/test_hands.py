@@ -76,7 +76,9 @@ def test_without_a_second_player_percussion_goes_to_the_time_keeper():
     shaker = "percussion x.xxx.xxx.xxx.xx"
     hats = without_percussion(groove("closed hat x...x...x...x...", shaker).to_kit(), False)
     assert np.flatnonzero(hats[:, kit.CLOSED_HAT]).tolist() == [0, 2, 3, 4, 6, 7, 8, 10, 11, 12, 14, 15]
-    ride = without_percussion(groove("ride x.x.x.x.........", "open hat ....x...........", shaker).to_kit(), False)
+    ride = without_percussion(
+        groove("ride x.x.x.x.........", "open hat ....x...........", shaker).to_kit(), False
+    )
     assert np.flatnonzero(ride[:, kit.RIDE]).tolist() == [0, 2, 3, 4, 6, 7, 8, 10, 11, 12, 14, 15]
     opened = without_percussion(groove("open hat ..x...x...x...x.", shaker).to_kit(), False)
     assert not opened[2, kit.CLOSED_HAT] and opened[3, kit.CLOSED_HAT]

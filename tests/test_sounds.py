@@ -1,4 +1,4 @@
-"""Which sound percussion and side stick have: drawn for a song, told by a style, kept by bars played again."""
+"""Which sound percussion and side stick have: drawn for a song, told by a style, kept by redone bars."""
 
 import numpy as np
 import pytest
@@ -69,7 +69,9 @@ def test_a_style_says_what_it_is():
 
 
 def test_congas_have_two_hands_and_more_pitches():
-    congas = [s for s in (choose_sounds(SHAKEN, seed, "latin") for seed in range(60)) if kind_of(s) == "congas"]
+    congas = [
+        s for s in (choose_sounds(SHAKEN, seed, "latin") for seed in range(60)) if kind_of(s) == "congas"
+    ]
     assert {pitch for sounds in congas for pitch in sounds.percussion.tolist()} == {62, 63, 64}
     low = np.mean([sounds.percussion == 64 for sounds in congas])
     assert 0.2 < low < 0.45
@@ -107,7 +109,10 @@ def test_where_percussion_is_played(percussion, others, place):
 def test_how_often_a_stick_is_a_clap():
     rim = groove("snare ....x...........", "side stick x.....x...x.....").to_kit()
     assert clap_share(rim) == CLAP_SHARES[0][1]
-    assert clap_share(groove("snare ....x...........", "side stick ....x.......x...").to_kit()) == CLAP_SHARES[2][0]
+    assert (
+        clap_share(groove("snare ....x...........", "side stick ....x.......x...").to_kit())
+        == CLAP_SHARES[2][0]
+    )
     assert clap_share(SHAKEN) == CLAP_SHARES[3][0]
     assert clap_share(np.zeros((16, 12), bool)) == 0
 
