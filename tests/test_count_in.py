@@ -101,7 +101,7 @@ def test_the_clicks_are_the_side_stick_of_the_plug_in(tmp_path):
     assert set(notes.pitches[:4].tolist()) == {played.kit[kit.SIDE_STICK]}
 
 
-def sticks(state, bass, qpm, measure_steps, previous, index):
+def sticks(state, phrase):
     hits = np.zeros((64, 12), bool)
     hits[::8, kit.KICK] = hits[4::8, kit.SNARE] = hits[::2, kit.CLOSED_HAT] = True
     hits[4::8, kit.SIDE_STICK] = hits[::16, kit.PERCUSSION] = True

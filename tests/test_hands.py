@@ -17,6 +17,7 @@ from basedrum.drummer.hands import (
     without_percussion,
     without_stray_sticks,
 )
+from basedrum.drummer.phrase import Phrase
 from basedrum.music import kit
 from basedrum.music.notation import groove
 from basedrum.play_options import PlayOptions
@@ -105,7 +106,7 @@ class Full:
     def __init__(self):
         self.remembered = None
 
-    def play(self, bass, qpm, measure_steps, previous, index):
+    def play(self, phrase):
         return np.ones((64, 12), bool)
 
     def remember(self, bass, hits):
@@ -115,7 +116,7 @@ class Full:
 def test_a_drummer_with_two_hands_remembers_what_was_played():
     full = Full()
     player = HandedPlayer(full, Company(percussion=False))
-    hits = player.play(np.zeros((2, 64, 72), bool), 100.0, np.full(4, 16), None, 0)
+    hits = player.play(Phrase(np.zeros((2, 64, 72), bool), 100.0, np.full(4, 16), None, 0))
     assert num_hands(hits).max() == 2 and not hits[:, kit.PERCUSSION].any()
     player.remember(None, hits)
     assert full.remembered is hits

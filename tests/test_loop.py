@@ -88,9 +88,9 @@ def test_two_rounds_of_a_swung_grid_swing():
 class Chained(FakeState):
     """Plays a crash on the first step where nothing came before."""
 
-    def play(self, bass, qpm, measure_steps, previous, index):
-        hits = super().play(bass, qpm, measure_steps, previous, index)
-        hits[0, CRASH] = previous is None
+    def play(self, phrase):
+        hits = super().play(phrase)
+        hits[0, CRASH] = phrase.previous is None
         return hits
 
 

@@ -6,6 +6,7 @@ from test_app import FakeModel, FakeState, bass_notes
 
 import basedrum
 from basedrum.drummer.backbeat import BackbeatPlayer, backbeat_share
+from basedrum.drummer.phrase import Phrase
 from basedrum.midi.building import build_midi
 from basedrum.midi.reading import parse_song
 from basedrum.music.grid import Grid
@@ -18,6 +19,8 @@ from basedrum.music.time_feel import bars_within, counted_as, feel_of
 
 BAR = 1920
 SONG = Grid(480, 8 * BAR, ((0, 100.0),), ((0, 4, 4),))
+
+SILENT = Phrase(np.zeros((2, 64, 72), bool), 100.0, np.full(4, 16), None, 0)
 
 
 def test_half_time_lays_two_bars_as_one_from_where_the_song_begins():
@@ -79,9 +82,9 @@ def test_what_the_songs_own_drums_say(row, feel):
 class Seeded(FakeState):
     """Has a backbeat where its seed is even."""
 
-    def play(self, bass, qpm, measure_steps, previous, index):
+    def play(self, phrase):
         hits = np.zeros((64, 12), bool)
-        hits[:, KICK] = bass[0].any(axis=1)
+        hits[:, KICK] = phrase.bass[0].any(axis=1)
         hits[4::8, SNARE] = self.seed % 2 == 0
         self.remembered = getattr(self, "remembered", 0)
         return hits
@@ -93,12 +96,12 @@ class Seeded(FakeState):
 def test_a_phrase_without_a_backbeat_is_played_with_other_noise():
     states = [Seeded(seed, 1, None, None) for seed in (3, 5, 8, 10)]
     player = BackbeatPlayer(states)
-    hits = player.play(np.zeros((2, 64, 72), bool), 100.0, np.full(4, 16), None, 0)
+    hits = player.play(SILENT)
     assert hits[4::8, SNARE].all() and not hasattr(states[3], "remembered")
     states[3].remembered = 0
     player.remember(None, hits)
     assert [state.remembered for state in states] == [1, 1, 1, 1]
-    alone = BackbeatPlayer(states[:2]).play(np.zeros((2, 64, 72), bool), 100.0, np.full(4, 16), None, 0)
+    alone = BackbeatPlayer(states[:2]).play(SILENT)
     assert not alone[:, SNARE].any()
 
 

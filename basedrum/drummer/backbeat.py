@@ -4,7 +4,7 @@ again.
 Real drummers leave 2 and 4 alone in some songs, and so does this one; in another feel nothing else says what
 the feel is. Where most bars of a phrase lack the backbeat, the same drummer with other noise plays it.
 
-Conventions: hits (64, 12) bool; the backbeat is a snare or side stick on both the steps 4 and 12 of a measure.
+Conventions: hits (64, 12) bool; the backbeat is a snare or side stick on both steps 4 and 12 of a measure.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from basedrum.drummer.phrase import Phrase
 from basedrum.drummer.song import PhrasePlayer
 from basedrum.music.grid import STEPS_PER_MEASURE
 from basedrum.music.kit import SIDE_STICK, SNARE
@@ -32,14 +33,12 @@ class BackbeatPlayer:
     def __init__(self, players: Sequence[PhrasePlayer]) -> None:
         self.players = players
 
-    def play(
-        self, bass: np.ndarray, qpm: float, measure_steps: np.ndarray, previous: np.ndarray | None, index: int
-    ) -> np.ndarray:
+    def play(self, phrase: Phrase) -> np.ndarray:
         """Return hits (64, 12) bool, as `PhrasePlayer`."""
         best, most = None, -1.0
         for player in self.players:
-            hits = np.asarray(player.play(bass, qpm, measure_steps, previous, index), bool)
-            share = backbeat_share(hits, np.asarray(measure_steps))
+            hits = np.asarray(player.play(phrase), bool)
+            share = backbeat_share(hits, np.asarray(phrase.measure_steps))
             if share > MOST:
                 return hits
             if share > most:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from basedrum.drummer.phrase import Phrase
 from basedrum.drummer.song import PhrasePlayer
 from basedrum.music.grid import STEPS_PER_MEASURE
 from basedrum.music.kit import (
@@ -60,11 +61,9 @@ class HandedPlayer:
     def __init__(self, player: PhrasePlayer, company: Company | None = None) -> None:
         self.player, self.company = player, company or Company()
 
-    def play(
-        self, bass: np.ndarray, qpm: float, measure_steps: np.ndarray, previous: np.ndarray | None, index: int
-    ) -> np.ndarray:
+    def play(self, phrase: Phrase) -> np.ndarray:
         """Return hits (64, 12) bool, as `PhrasePlayer`."""
-        hits = np.array(self.player.play(bass, qpm, measure_steps, previous, index), bool)
+        hits = np.array(self.player.play(phrase), bool)
         if not self.company.percussion:
             hits = without_percussion(hits, self.company.stick_is_clap)
         return with_two_hands(without_stray_sticks(hits))
