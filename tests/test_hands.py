@@ -84,6 +84,10 @@ def test_without_a_second_player_percussion_goes_to_the_time_keeper():
     opened = without_percussion(groove("open hat ..x...x...x...x.", shaker).to_kit(), False)
     assert not opened[2, kit.CLOSED_HAT] and opened[3, kit.CLOSED_HAT]
     assert not any(hits[:, kit.PERCUSSION].any() for hits in (hats, ride, opened))
+    bell = without_percussion(
+        groove("closed hat x...x...x...x...", "ride ..x.............", shaker).to_kit(), False
+    )
+    assert not bell[2, kit.CLOSED_HAT] and bell[3, kit.CLOSED_HAT], "nor beside the other time-keeper"
 
 
 def test_without_a_second_player_there_is_no_clap():

@@ -15,7 +15,7 @@ from basedrum.music.kit import CRASH
 from basedrum.music.laid_grid import lay_out
 from basedrum.music.notes import Notes
 from basedrum.music.rolls import BassRoll, DrumRoll
-from basedrum.music.rounds import TwoRounds
+from basedrum.music.rounds import TwoRounds, sounding_twice
 from basedrum.music.song import Part, drum_notes
 from basedrum.music.sounding import Sounding
 from basedrum.music.swing import Swing
@@ -115,6 +115,11 @@ def test_a_loop_has_no_pickup():
     drummer = basedrum.Drummer(FakeModel())
     first = [drummer.play(song, seed=1, loop=way).drums.to_kit()[:12].any() for way in (False, True)]
     assert first == [False, True]
+
+
+def test_two_rounds_sound_where_one_does_and_have_no_pickup():
+    twice = sounding_twice(Sounding(np.asarray([True, False, True]), 1440))
+    assert twice.measures.tolist() == [True, False, True] * 2 and twice.start_tick is None
 
 
 def test_some_bars_of_a_loop_again():

@@ -71,6 +71,7 @@ def drums_of(*rows, num_bars=8):
         ("snare ..x...x...x...x.", "double"),
         ("snare ....x...x...x...", "normal"),
         ("snare .......x........", "normal"),
+        ("snare ....x...x.......", "normal"),
         ("closed hat x.x.x.x.x.x.x.x.", "normal"),
     ],
 )
