@@ -62,7 +62,13 @@ def write_song(path: Path, played: PlayedSong, write: OutputOptions) -> None:
         BasedrumError: a file cannot be written; one that was there stays as it was.
     """
     make_folder(path.parent)
-    played.write(path, drums_only=write.drums_only, keep_drums=write.keep_drums)
+    played.write(
+        path,
+        drums_only=write.drums_only,
+        keep_drums=write.keep_drums,
+        split_voices=write.split_voices,
+        count_in=write.count_in,
+    )
     if write.png:
         played.picture(path.with_suffix(".png"), num_bars=write.png_bars)
     if write.wav or write.soundfont is not None:

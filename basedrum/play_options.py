@@ -20,6 +20,7 @@ from basedrum.option_kinds import BarRange, Choice, Flag, Kind, Number, SwingRat
 MAX_SEED = 2**63 - 1
 MAX_CANDIDATES = 64
 MAX_PNG_BARS = 32
+MAX_COUNT_IN_BARS = 8
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,26 @@ class PlayOptions(_Options):
         "S",
         usual="auto",
     )
+    feel: str = option(
+        "normal",
+        Choice(("normal", "half", "double", "auto")),
+        "half: half time, the backbeat on 3 of the bar; double: twice as fast; auto: as the song's own drums "
+        "have it",
+        "F",
+    )
+    percussion: str = option(
+        "on",
+        Choice(("on", "off")),
+        "on: a second player beside the kit has claps and percussion; off: one player with two hands and "
+        "the kit, "
+        "percussion goes to the hat or the ride",
+        "P",
+    )
+    loop: bool = option(
+        False,
+        Flag(),
+        "the song is a loop that goes round: its end leads back to its start, and its start follows its end",
+    )
     bars: tuple[int | None, int | None] | None = option(
         None,
         BarRange(),
@@ -176,6 +197,15 @@ class OutputOptions(_Options):
     )
     drums_only: bool = option(False, Flag(), "write the drums alone, without the song")
     keep_drums: bool = option(False, Flag(), "keep the song's own drums beside the new ones")
+    split_voices: bool = option(
+        False, Flag(), "write a track for each voice of the drums; with --bars the tracks stay as they are"
+    )
+    count_in: int = option(
+        0,
+        Number(int, 0, MAX_COUNT_IN_BARS),
+        "begin the MIDI file with N bars of clicks on the beats, the song moved behind them (0 to 8)",
+        "N",
+    )
     png: bool = option(False, Flag(), "draw bass and drums, OUT.png")
     png_bars: int = option(
         8,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from basedrum.music.grid import Grid
     from basedrum.music.notes import Notes
     from basedrum.music.rolls import DrumRoll
-    from basedrum.music.song import Track
+    from basedrum.music.song import Part, Track
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class PlayedSong:
         bars: the first and last bar, from 0, that were played again while the others kept their drums;
             None: all.
         model: the name of the drummer.
+        written: the grid of the song's written bars where the drummer counted others (half time, double
+            time); None: `grid` is.
     """
 
     song: MidiSong
@@ -42,6 +44,7 @@ class PlayedSong:
     kit: NoteMap
     bars: tuple[int, int] | None = None
     model: str = "default"
+    written: Grid | None = None
 
     @property
     def drums(self) -> DrumRoll:
@@ -74,6 +77,10 @@ class PlayedSong:
         )
 
     @property
+    def _bar_grid(self) -> Grid:
+        return self.written or self.grid
+
+    @property
     def _new_notes(self) -> Notes:
         notes = self.drums.to_notes(self.grid)
         return replace(notes, start_ticks=notes.start_ticks.clip(max=self.song.grid.end_tick - 1))
@@ -83,7 +90,7 @@ class PlayedSong:
         from basedrum.midi.splicing import is_in_bars
 
         assert self.bars is not None
-        ours, theirs = (is_in_bars(notes.start_ticks, self.grid, *self.bars) for notes in (new, old))
+        ours, theirs = (is_in_bars(notes.start_ticks, self._bar_grid, *self.bars) for notes in (new, old))
         return type(new).join([new[ours], old[~theirs]])
 
     @property
@@ -93,35 +100,70 @@ class PlayedSong:
         words = replace(options, kit=os.path.basename(options.kit)).to_arguments()
         return printable(" ".join(["basedrum", "--model", os.path.basename(self.model), *words]), 1000)
 
-    def to_midi(self, *, drums_only: bool = False, keep_drums: bool = False) -> bytes:
+    def to_midi(
+        self,
+        *,
+        drums_only: bool = False,
+        keep_drums: bool = False,
+        split_voices: bool = False,
+        count_in: int = 0,
+    ) -> bytes:
         """Return a MIDI file: the song with these drums instead of its own (or beside them), or the drums
         alone.
 
         `origin` stands in it as a text. Where only some bars were played again, the notes of the others are
-        those of the song (see `midi.splicing`).
+        those of the song (see `midi.splicing`), and its tracks are.
+
+        Args:
+            split_voices: a track for each voice of the drums.
+            count_in: bars of clicks before the song.
         """
+        from basedrum.midi.count_in import with_count_in
         from basedrum.midi.note_maps import to_note_map
         from basedrum.midi.splicing import song_with_new_bars
         from basedrum.midi.writing import drums_alone, song_with_drums
+        from basedrum.music.kit import SIDE_STICK
         from basedrum.music.song import drum_notes
 
         notes = to_note_map(self._new_notes, self.kit)
-        if drums_only:
-            alone = notes if self.bars is None else self._spliced(drum_notes(self.song), notes)
-            return drums_alone(alone, self.song.grid, self.origin)
-        if self.bars is not None:
-            return song_with_new_bars(self.song, notes, self.bars, self.grid, self.origin)
-        return song_with_drums(self.song, notes, keep_drums, self.origin)
+        drums = self._by_voice() if split_voices else notes
+        grid = self.song.grid
+        if drums_only and self.bars is not None:
+            data = drums_alone(self._spliced(drum_notes(self.song), notes), grid, self.origin)
+        elif drums_only:
+            data = drums_alone(drums, grid, self.origin)
+        elif self.bars is not None:
+            data = song_with_new_bars(self.song, notes, self.bars, self._bar_grid, self.origin)
+        else:
+            data = song_with_drums(self.song, drums, keep_drums, self.origin)
+        return with_count_in(data, count_in, grid, self.kit[SIDE_STICK])
 
-    def write(self, path: str | os.PathLike, *, drums_only: bool = False, keep_drums: bool = False) -> Path:
-        """Write `to_midi` to `path` and return the path.
+    def _by_voice(self) -> list[Part]:
+        """Return the new drums as a part for each voice, and for each sound of a voice that has several."""
+        import numpy as np
+
+        from basedrum.midi.note_maps import to_note_map
+        from basedrum.music.kit import VOICE_OF_PITCH, sound_name
+        from basedrum.music.song import Part
+
+        notes = self._new_notes
+        names = np.asarray([sound_name(pitch) for pitch in notes.pitches])
+        order = {sound_name(pitch): VOICE_OF_PITCH[pitch] for pitch in np.unique(notes.pitches)}
+        parts = []
+        for name in sorted(order, key=lambda name: (order[name], name)):
+            own = to_note_map(notes[names == name], self.kit)
+            parts.append(Part(name.capitalize(), 0, True, own))
+        return parts
+
+    def write(self, path: str | os.PathLike, **options) -> Path:
+        """Write `to_midi`, with its options, to `path` and return the path.
 
         Raises:
             BasedrumError: the file cannot be written; one that was there stays as it was.
         """
         from basedrum.files import write_atomic
 
-        write_atomic(path, self.to_midi(drums_only=drums_only, keep_drums=keep_drums))
+        write_atomic(path, self.to_midi(**options))
         return Path(path)
 
     def picture(self, path: str | os.PathLike, *, first_bar: int | None = None, num_bars: int = 8) -> Path:
@@ -137,23 +179,24 @@ class PlayedSong:
         import numpy as np
 
         from basedrum.music.grid import STEPS_PER_MEASURE
-        from basedrum.music.rolls import BassRoll
+        from basedrum.music.rolls import BassRoll, DrumRoll
         from basedrum.render.picture import draw
 
-        grid = self.grid
+        grid = self._bar_grid
+        drums = self.drums if grid is self.grid else DrumRoll.from_notes(self._new_notes, grid)
         if first_bar is not None:
             first = first_bar - 1
         elif self.bars is not None:
             first = self.bars[0]
         else:
-            played = np.flatnonzero(self.drums.hits.any(axis=1))
+            played = np.flatnonzero(drums.hits.any(axis=1))
             first = int(grid.bars[played[0] // STEPS_PER_MEASURE]) if len(played) else 0
         measures = np.flatnonzero((first <= grid.bars) & (grid.bars < first + num_bars))
         if first < 0 or not len(measures):
             raise ValueError(f"bars {first + 1} to {first + num_bars} of a song of {self.num_bars}")
         bass = BassRoll.from_notes(self.bass.notes, grid)
         shown = range(int(measures[0]), int(measures[-1]) + 1)
-        draw(bass, self.drums, path, grid, printable(self.song.name, 60), shown)
+        draw(bass, drums, path, grid, printable(self.song.name, 60), shown)
         return Path(path)
 
     def sound(

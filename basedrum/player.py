@@ -77,6 +77,7 @@ class Drummer:
         """
         from basedrum.drummer.controls import Controls
         from basedrum.drummer.perform import perform
+        from basedrum.midi.midi_song import as_loop
         from basedrum.midi.note_maps import read_note_map
         from basedrum.midi.reading import read_song
         from basedrum.music.bass_track import find_bass
@@ -84,6 +85,7 @@ class Drummer:
         from basedrum.music.notes import Notes
         from basedrum.music.rolls import BassRoll
         from basedrum.music.sounding import Sounding
+        from basedrum.music.time_feel import bars_within, counted_as
 
         options = replace(options or PlayOptions(), **changes)
         Controls(style=options.style).check(self.styles)
@@ -93,17 +95,24 @@ class Drummer:
         if song.grid.num_measures > MAX_MEASURES:
             long = f"has more than {MAX_MEASURES} bars"
             raise MidiError(f"{printable(song.name)}: {long}, give a MIDI file of one song")
+        if options.loop:
+            song = as_loop(song)
         bass = find_bass(song, options.bass_track)
         pitched = [track.notes for track in song.tracks if not track.is_drum]
-        bass_grid, grid = lay_song(bass.notes, Notes.join(pitched), song.grid, options.swing)
         start_tick = min(int(part.start_ticks.min()) for part in [bass.notes, *pitched])
+        options = replace(options, feel=_feel(song, options.feel, kit_map))
+        counted = counted_as(song.grid, options.feel, start_tick)
+        bass_grid, grid = lay_song(bass.notes, Notes.join(pitched), counted, options.swing)
         parts = [bass.notes, *(pitched if options.rests == "play" else ())]
         sounding = Sounding.of(parts, bass_grid, start_tick)
         span = None if options.bars is None else _span(options.bars, song)
-        kept = None if span is None else _kept_drums(song, grid, kit_map, span)
+        kept = None if span is None else _kept_drums(song, grid, kit_map, bars_within(song.grid, grid, span))
         roll = BassRoll.from_notes(bass.notes, bass_grid)
         performance = perform(self.model, roll, grid, sounding, options, kept)
-        return PlayedSong(song, bass, performance, grid, kit_map, span, self.name)
+        written = grid
+        if counted is not song.grid:
+            _, written = lay_song(bass.notes, Notes.join(pitched), song.grid, options.swing)
+        return PlayedSong(song, bass, performance, grid, kit_map, span, self.name, written)
 
     if play.__doc__:  # not under python -OO
         play.__doc__ = play.__doc__.replace("by name:\n", f"by name:\n{to_docstring(PlayOptions)}\n")
@@ -117,6 +126,15 @@ def _span(bars: tuple[int | None, int | None], song: Song) -> BarSpan:
         asked = ":".join("" if bar is None else str(bar) for bar in bars)
         raise MidiError(f"{printable(song.name)}: bars {asked}: it has {num_bars}, choose among them")
     return (first or 1) - 1, (last or num_bars) - 1
+
+
+def _feel(song: Song, asked: str, kit_map: NoteMap) -> str:
+    """Return the feel a song is played in: the one asked for; "auto" is that of its own drums."""
+    from basedrum.midi.note_maps import from_note_map
+    from basedrum.music.song import drum_notes
+    from basedrum.music.time_feel import feel_of
+
+    return feel_of(from_note_map(drum_notes(song), kit_map), song.grid) if asked == "auto" else asked
 
 
 def _kept_drums(song: Song, grid: Grid, kit_map: NoteMap, span: BarSpan) -> KeptDrums:

@@ -136,6 +136,35 @@ def test_half_the_feel_strays_half_as_far():
     assert np.allclose(half[free], (loud + flat)[free] / 2)
 
 
+def test_ghosts_are_deeper_and_hat_accents_shallower_than_the_network_has_them(monkeypatch):
+    """By hand: ghosts 50 and backbeats 110 have the mean 74, the ghosts go to 74 - 1.25 * 24 = 44."""
+    cells = np.flatnonzero(ROCK[:, SNARE])
+    typical = np.asarray([110.0, 50.0, 50.0, 110.0, 50.0])
+    quantiles = np.tile(typical[:, None], (1, len(LEVELS)))
+    known = feel.Expectation(cells, np.full(5, SNARE), np.stack([quantiles, 0 * quantiles]))
+    monkeypatch.setattr(feel, "expect", lambda *_: known)
+    flat, drawn = (draw_feel(ROCK, Grid(4, 16), 3, humanize)[0][cells, SNARE] for humanize in (0, 1))
+    assert flat.tolist() == pytest.approx([110, 44, 44, 110, 44]) and np.allclose(flat, drawn)
+    hat = feel.Expectation(cells, np.full(5, CLOSED_HAT), np.stack([quantiles, 0 * quantiles]))
+    monkeypatch.setattr(feel, "expect", lambda *_: hat)
+    flat = draw_feel(ROCK, Grid(4, 16), 3, 0)[0][cells, CLOSED_HAT]
+    assert flat.tolist() == pytest.approx([102.8, 54.8, 54.8, 102.8, 54.8])
+    spans = [np.ptp(draw_feel(ROCK, Grid(4, 16), seed, 1)[0][cells, CLOSED_HAT]) for seed in range(200)]
+    assert np.mean(spans) == pytest.approx(0.8 * 60, abs=4) and np.std(spans) == pytest.approx(
+        0.3 * 60, abs=4
+    )
+
+
+def test_a_kick_strays_less_than_was_measured(monkeypatch):
+    hits = np.zeros((16 * BARS, 12), bool)
+    hits[::4, KICK] = True
+    size = {}
+    for deviation in (1.0, 0.75):
+        monkeypatch.setattr(feel, "DEVIATION", np.where(np.arange(12) == KICK, deviation, 1.0))
+        size[deviation] = draw_feel(hits, GRID, 1)[0] - draw_feel(hits, GRID, 1, 0)[0]
+    assert 0.65 < size[0.75].std() / size[1.0].std() < 0.85 and feel.DEVIATION[KICK] == 0.75
+
+
 def test_a_song_has_one_drummer():
     """The hits of a voice stray together all song: two halves of a song are nearer than two songs, not the
     same."""

@@ -48,3 +48,19 @@ def test_fold_takes_the_loudest_of_a_voice():
 def test_fold_undoes_unfold(velocities):
     voices = np.array([velocities])
     assert np.array_equal(kit.fold(kit.unfold(voices)), voices)
+
+
+def test_a_voice_can_be_written_on_any_pitch_it_gathers():
+    voices = np.zeros((2, 12), np.uint8)
+    voices[:, kit.PERCUSSION] = voices[:, kit.KICK] = 90
+    pitches = np.tile(np.asarray(kit.WRITTEN_PITCHES), (2, 1))
+    pitches[:, kit.PERCUSSION] = 63, 64
+    pitched = kit.unfold(voices, pitches)
+    assert np.argwhere(pitched).tolist() == [[0, 12], [0, 39], [1, 12], [1, 40]]
+    assert np.array_equal(kit.fold(pitched), voices)
+
+
+def test_what_sounds_are_called():
+    assert [kit.sound_name(pitch) for pitch in (36, 37, 39, 54, 64, 75, 20)] == [
+        "kick", "side stick", "clap", "tambourine", "congas", "percussion", "other",
+    ]  # fmt: skip

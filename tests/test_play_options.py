@@ -26,11 +26,13 @@ GOOD = {
     "seed": 7, "bass_track": "Bass", "style": "funk", "density": 12.0, "temperature": 0.5, "fills": 2.0,
     "humanize": 1.0, "rests": "rest", "swing": 2.0, "bars": (3, 8), "kit": "ad2", "candidates": 3,
     "drums_only": True, "keep_drums": True, "png": True, "png_bars": 4, "wav": True, "soundfont": "x.sf2",
+    "feel": "half", "percussion": "off", "loop": True, "split_voices": True, "count_in": 2,
 }  # fmt: skip
 BAD = {
     "seed": -1, "bass_track": 1.5, "style": 3.5, "density": 0, "temperature": 10.1, "fills": -0.1,
     "humanize": 1.1, "rests": "sleep", "swing": 0.9, "bars": (8, 3), "kit": None, "candidates": 65,
     "drums_only": "yes", "keep_drums": 1, "png": None, "png_bars": 33, "wav": 2, "soundfont": 1.5,
+    "feel": "slow", "percussion": True, "loop": 1, "split_voices": "no", "count_in": 9,
 }  # fmt: skip
 FIELDS = [(kind, field) for _, kind in GROUPS for field in dataclasses.fields(kind)]
 

@@ -2,7 +2,8 @@
 
 A hit belongs to the bar of the step it is nearest to, so one played a little early on a bar's first beat
 belongs to that bar. Every event of the song stays as it was but the notes of channel 10 that belong to the
-bars played again; the new ones go into the track that holds most of the drums. Only the end of a note can
+bars played again; the new ones of each pitch go into the track that holds most of that pitch, else into the
+one that holds most of the drums. Only the end of a note can
 change outside: where one still sounds when a new hit of its pitch comes, it is cut there, since two notes of
 one pitch cannot sound at once in MIDI.
 
@@ -65,7 +66,9 @@ def song_with_new_bars(
     file = song_events(song)
     tracks = [list(track) for track in file.tracks]
     hits = [_hits(track) for track in tracks]
-    home = max(range(len(tracks)), key=lambda number: len(hits[number]))
+    home, home_of_pitch = _homes(hits)
+    fresh = separate(within(drums, song.grid))
+    fresh = fresh[is_in_bars(fresh.start_ticks, grid, *bars)]
     for number, found in enumerate(hits):
         is_inside = is_in_bars(np.asarray([hit.tick for hit in found], float), grid, *bars).tolist()
         kept: list[_Hit] = []
@@ -75,14 +78,23 @@ def song_with_new_bars(
                 gone |= {hit.on, hit.off}
             else:
                 kept.append(hit)
-        if number == home:
-            fresh = separate(within(drums, song.grid))
-            fresh = fresh[is_in_bars(fresh.start_ticks, grid, *bars)]
-            tracks[number] = _merged(tracks[number], gone, kept, fresh)
-            tracks[number][:0] = [(0, meta(0x01, text.encode()))] if text else []
+        own = fresh[home_of_pitch[fresh.pitches] == number]
+        if len(own) or number == home:
+            tracks[number] = _merged(tracks[number], gone, kept, own)
         else:
             tracks[number] = [event for at, event in enumerate(tracks[number]) if at not in gone]
+    tracks[home][:0] = [(0, meta(0x01, text.encode()))] if text else []
     return to_bytes(replace(file, tracks=tuple(map(tuple, tracks))))
+
+
+def _homes(hits: list[list[_Hit]]) -> tuple[int, np.ndarray]:
+    """Return the track that holds most hits, and (128,) that of each pitch."""
+    counts = np.zeros((len(hits), 128), np.int64)
+    for number, found in enumerate(hits):
+        np.add.at(counts[number], np.asarray([hit.pitch for hit in found], np.int64), 1)
+    home = int(counts.sum(axis=1).argmax())
+    counts[home] += 1 - counts.any(axis=0)  # a pitch that is nowhere yet
+    return home, counts.argmax(axis=0)
 
 
 def _hits(track: list[Event]) -> list[_Hit]:

@@ -1,8 +1,9 @@
 """The drum kit: twelve voices, the General MIDI pitches each one gathers, and the pitch written back.
 
 Conventions: a kit array is (..., 12) over voices in the order of `VOICES`; a pitch array is (..., 72) over
-MIDI pitches from 24, as in `rolls`. The first pitch of a row is the one written; every one of them exists in
-General MIDI's kit (35..81).
+MIDI pitches from 24, as in `rolls`. The first pitch of a row is the one written where nothing else is said
+(`drummer.sounds` says which sound a song's percussion has); every one of them exists in General MIDI's kit
+(35..81).
 
 Source: General MIDI percussion map. The shares were counted in real songs (`lab/NOTES.md`).
 """
@@ -44,6 +45,23 @@ NUM_VOICES = len(KIT)
 ) = range(12)
 WRITTEN_PITCHES: tuple[int, ...] = tuple(row[1][0] for row in KIT)
 LOWEST_DRUM_PITCH, HIGHEST_DRUM_PITCH = 35, 81
+LOWEST_PITCH, NUM_PITCHES = 24, 72  # of a pitch array
+
+CLAP = 39
+SOUND_NAMES: dict[int, str] = {
+    CLAP: "clap",
+    54: "tambourine",
+    56: "cowbell",
+    60: "bongos",
+    61: "bongos",
+    62: "congas",
+    63: "congas",
+    64: "congas",
+    69: "cabasa",
+    70: "maracas",
+    82: "shaker",
+}
+"""What a pitch is called where its voice has several sounds; any other has its voice's name."""
 
 VOICE_OF_PITCH = np.full(128, -1, dtype=np.int64)
 """(128,) the voice of each MIDI pitch, -1 where no voice gathers it."""
@@ -65,8 +83,21 @@ def fold(pitched: np.ndarray, lowest_pitch: int = 24) -> np.ndarray:
     return np.stack(voices, axis=-1)
 
 
-def unfold(voices: np.ndarray, num_pitches: int = 72, lowest_pitch: int = 24) -> np.ndarray:
-    """Return (..., P) with each voice (..., 12) on the pitch it is written with; `fold` undoes it."""
-    pitched = np.zeros((*voices.shape[:-1], num_pitches), dtype=voices.dtype)
-    pitched[..., np.asarray(WRITTEN_PITCHES) - lowest_pitch] = voices
+def unfold(voices: np.ndarray, pitches: np.ndarray | None = None) -> np.ndarray:
+    """Return (..., 72) with each voice (..., 12) on the pitch it is written with; `fold` undoes it.
+
+    Args:
+        pitches: (..., 12) the pitch of each hit, among those its voice gathers; None: `WRITTEN_PITCHES`.
+    """
+    pitched = np.zeros((*voices.shape[:-1], NUM_PITCHES), dtype=voices.dtype)
+    written = WRITTEN_PITCHES if pitches is None else pitches
+    rows = np.broadcast_to(np.asarray(written) - LOWEST_PITCH, voices.shape)
+    np.put_along_axis(pitched, rows, voices, axis=-1)
     return pitched
+
+
+def sound_name(pitch: int) -> str:
+    """Return what a pitch is called: its own name, or that of its voice; "other" where no voice gathers
+    it."""
+    voice = VOICE_OF_PITCH[pitch]
+    return SOUND_NAMES.get(pitch, VOICES[voice] if voice >= 0 else "other")

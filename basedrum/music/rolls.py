@@ -16,8 +16,8 @@ from basedrum.music import kit
 from basedrum.music.grid import STEPS_PER_MEASURE, STEPS_PER_PHRASE, Grid
 from basedrum.music.notes import Notes
 
-LOWEST_PITCH = 24
-NUM_PITCHES = 72
+LOWEST_PITCH = kit.LOWEST_PITCH
+NUM_PITCHES = kit.NUM_PITCHES
 DEFAULT_VELOCITY = 96
 
 
@@ -210,17 +210,27 @@ class DrumRoll:
 
     @classmethod
     def from_kit(
-        cls, hits: np.ndarray, velocities: np.ndarray | None = None, offsets: np.ndarray | None = None
+        cls,
+        hits: np.ndarray,
+        velocities: np.ndarray | None = None,
+        offsets: np.ndarray | None = None,
+        pitches: np.ndarray | None = None,
     ) -> DrumRoll:
-        """Make a roll from kit hits (T, 12) bool, with velocities and offsets of the same shape where
-        known."""
+        """Make a roll from kit hits (T, 12) bool, with velocities, offsets and the pitch of each hit, of the
+        same shape, where known."""
         if velocities is None:
             velocities = np.full(hits.shape, DEFAULT_VELOCITY)
         if offsets is None:
             offsets = np.zeros(hits.shape)
         loud = np.where(hits, np.clip(velocities, 1, 127), 0).astype(np.uint8)
         late = np.where(hits, offsets, 0).astype(np.float32)
-        return cls(kit.unfold(loud), kit.unfold(late))
+        return cls(kit.unfold(loud, pitches), kit.unfold(late, pitches))
+
+    def with_pitches(self, pitches: np.ndarray) -> DrumRoll:
+        """Return the hits of a roll made by `from_kit` on other pitches (T, 12) of their voices."""
+        loud = kit.fold(self.velocities)
+        late = self.offsets[:, np.asarray(kit.WRITTEN_PITCHES) - LOWEST_PITCH]
+        return DrumRoll.from_kit(loud > 0, loud, late, pitches)
 
     def to_kit(self) -> np.ndarray:
         """Return (T, 12) bool: hits folded to the voices of the kit."""
