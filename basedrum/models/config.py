@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from basedrum.errors import ConfigError
 
 FAMILIES = ("modern", "classic")
+TRUNKS = ("conv2d", "recurrent")
 MAX_WIDTH = 4096
 
 
@@ -23,6 +24,8 @@ class ModelConfig:
         styles: names that a user may ask for; with none the drummer takes no style.
         width: channels of the model's finest maps; the coarser ones have twice as many.
         discriminator_width: the same for the discriminator.
+        trunk: of the generator: masked 2-D convolutions, or a recurrent net. A family that has no such choice
+            ignores it.
 
     Raises:
         ConfigError: a value that no model can be built from.
@@ -33,11 +36,14 @@ class ModelConfig:
     styles: tuple[str, ...] = ()
     width: int = 48
     discriminator_width: int = 48
+    trunk: str = "conv2d"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "styles", tuple(self.styles))
         if self.family not in FAMILIES:
             raise ConfigError(f"model.family {self.family!r}: unknown, use one of {', '.join(FAMILIES)}")
+        if self.trunk not in TRUNKS:
+            raise ConfigError(f"model.trunk {self.trunk!r}: unknown, use one of {', '.join(TRUNKS)}")
         if self.lookahead not in (0, 1):
             raise ConfigError(f"model.lookahead {self.lookahead!r}: use 0 or 1 phrase")
         for name in ("width", "discriminator_width"):

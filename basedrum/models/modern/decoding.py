@@ -93,41 +93,30 @@ class _StepNetwork:
         plan: Tensor,
         scales: dict[str, float],
     ) -> None:
-        self.width, self.scales = generator.hidden, scales
+        self.scales = scales
         views = _views(condition, list(scales))
         self.num_views = len(views)
         # a copy even of one view: features kept in inference mode are of no use to training
-        context, self.state = generator.context(Condition.join(views), plan.repeat(self.num_views, 1))
-        gru, units, size = generator.gru, generator.units, generator.size
-        from_state, from_inputs = units.weight.split([self.width, units.in_features - self.width], dim=1)
-        gru_inputs, gru_state, gru_bias, gru_state_bias = gru.all_weights[0]
-        inputs = torch.cat([gru_inputs, from_inputs])  # (3 gates and units, context and past)
-        bias = torch.cat([gru_bias, units.bias])
-        self.known = F.linear(context, inputs[:, :size], bias).unbind(1)
-        self.of_past = inputs[:, size:].t().contiguous()
-        self.of_state = torch.cat([gru_state, from_state]).t().contiguous()
-        self.state_bias = torch.cat([gru_state_bias, torch.zeros_like(units.bias)])
+        context, start = generator.context(Condition.join(views), plan.repeat(self.num_views, 1))
+        self.trunk = generator.trunk.steps(context, start)
+        hidden, known = generator.trunk.width, generator.trunk.width + generator.size
+        weight = generator.units.weight
+        self.known = F.linear(context, weight[:, hidden:known], generator.units.bias).unbind(1)
+        self.of_hidden = weight[:, :hidden].t().contiguous()
+        self.of_past = weight[:, known:].t().contiguous()
         self.inside, self.out = generator.voice_weights()
         self.lags = lagged_steps(context.device).unbind(0)
-        self.of_gates = torch.addmm(self.state_bias, self.state, self.of_state)
-        self.units = self.state
+        self.units = start
 
     def advance(self, step: int, memory: Tensor) -> None:
         """Take in the past of a step, from `memory` (B, 2T, V)."""
-        width = self.width
         past = self._for_each_view(memory.index_select(1, self.lags[step]).flatten(1))
-        inputs = torch.addmm(self.known[step], past, self.of_past)
-        gates = inputs[:, : 2 * width] + self.of_gates[:, : 2 * width]
-        reset, keep = gates.sigmoid_().chunk(2, dim=1)
-        candidate = inputs[:, 2 * width : 3 * width]
-        fresh = torch.addcmul(candidate, reset, self.of_gates[:, 2 * width : 3 * width]).tanh_()
-        self.state = torch.lerp(fresh, self.state, keep)
-        self.of_gates = torch.addmm(self.state_bias, self.state, self.of_state)
-        self.units = inputs[:, 3 * width :]
+        hidden = self.trunk.advance(step, past)
+        self.units = torch.addmm(torch.addmm(self.known[step], past, self.of_past), hidden, self.of_hidden)
 
     def draw(self, limits: Tensor) -> Tensor:
         """Return the hits (B, V) bool of the step: where a voice's sum is above its limit."""
-        units = self.units + self.of_gates[:, 3 * self.width :]
+        units = self.units
         drawn = self._sums(units) > limits
         before = torch.zeros_like(drawn)
         while not torch.equal(drawn, before):

@@ -9,8 +9,8 @@ what the plan has for its bar; bars that repeat are copied.
 |---|---|
 | conditioner: 1x1 of each map, repeated to every step, leaky ReLU; the plan | context: 2C + K @ T |
 | drums 1, 2, 3, 4, 8, 12, 16, 32, 48 and 64 steps ago, into the phrase before | past: 10 V @ T |
-| GRU over the steps of [context, past], first state from [whole, controls] | 4C @ T |
-| linear of [GRU, context, past] and of the step's voices before it, leaky ReLU | 16 units of each voice |
+| trunk over the steps of [context, past], begun with [whole, controls] (`modern.trunk`) | H @ T |
+| linear of [trunk, context, past] and of the step's voices before it, leaky ReLU | 16 units of each voice |
 | linear of a voice's units, bias -2 | V logits @ T |
 
 Inside a step all voices are drawn at once, again and again until none changes: as no voice depends on a later
@@ -28,6 +28,7 @@ from basedrum.models.config import ModelConfig
 from basedrum.models.modern.blocks import SLOPE
 from basedrum.models.modern.conditioner import WHOLE, Conditioner
 from basedrum.models.modern.planner import plan_of
+from basedrum.models.modern.trunk import build_trunk
 from basedrum.models.recall import NUM_CHOICES
 from basedrum.music.grid import STEPS_PER_MEASURE, STEPS_PER_PHRASE
 from basedrum.music.kit import NUM_VOICES
@@ -45,15 +46,15 @@ class AutoregressiveGenerator(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.config, self.hidden = config, 4 * config.width
+        self.config = config
         self.size = 2 * config.width + NUM_CHOICES  # of the context
         all_units = UNITS * NUM_VOICES
         self.conditioner = Conditioner(config.width)
         channels = (config.width, 2 * config.width, 2 * config.width)
         self.joins = nn.ModuleList(nn.Conv2d(c, 2 * config.width, 1) for c in channels)
-        self.begin = nn.Linear(WHOLE + len(config.styles) + 3, self.hidden)
-        self.gru = nn.GRU(self.size + INPUTS_OF_PAST, self.hidden, batch_first=True)
-        self.units = nn.Linear(self.hidden + self.size + INPUTS_OF_PAST, all_units)
+        inputs = self.size + INPUTS_OF_PAST
+        self.trunk = build_trunk(config.trunk, inputs, WHOLE + len(config.styles) + 3, 4 * config.width)
+        self.units = nn.Linear(self.trunk.width + inputs, all_units)
         self.inside = nn.Parameter(torch.empty(NUM_VOICES, all_units).normal_(std=0.1))
         self.out = nn.Parameter(torch.empty(NUM_VOICES, UNITS).normal_(std=0.1))
         self.bias = nn.Parameter(torch.full((NUM_VOICES,), -2.0))
@@ -61,17 +62,17 @@ class AutoregressiveGenerator(nn.Module):
     def forward(self, condition: Condition, drums: Tensor, plan: Tensor | None = None) -> Tensor:
         """Return logits; `plan` (B, M) is what the drums follow, read off them where it is not given."""
         plan = plan_of(drums, condition) if plan is None else plan
-        context, state = self.context(condition, plan)
+        context, start = self.context(condition, plan)
         past = torch.cat([drums_before(condition), drums], dim=1)  # (B, 2T, V)
         inputs = torch.cat([context, past[:, lagged_steps(past.device)].flatten(2)], dim=2)
-        hidden, _ = self.gru(inputs, state[None])  # (B, T, 4C)
+        hidden = self.trunk(inputs, start)  # (B, T, H)
         units = self.units(torch.cat([hidden, inputs], dim=2))  # (B, T, V * units)
         inside, out = self.voice_weights()
         sums = F.leaky_relu(units + drums @ inside, SLOPE) @ out  # (B, T, V)
         return (sums + self.bias).float()
 
     def context(self, condition: Condition, plan: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the context (B, T, 2C + K) of every step and the first state (B, 4C)."""
+        """Return the context (B, T, 2C + K) of every step, and what holds for the whole phrase (B, W)."""
         fine, beats, bars, whole = self.conditioner(condition)
         joined = torch.zeros((), device=fine.device)
         for join, maps in zip(self.joins, (fine, beats, bars), strict=True):
@@ -79,8 +80,7 @@ class AutoregressiveGenerator(nn.Module):
         maps = F.leaky_relu(joined, SLOPE).flatten(2).transpose(1, 2)  # (B, T, 2C)
         planned = F.one_hot(plan, NUM_CHOICES).to(maps.dtype).repeat_interleave(STEPS_PER_MEASURE, dim=1)
         controls = control_features(condition, len(self.config.styles))
-        state = torch.tanh(self.begin(torch.cat([whole, controls], dim=1)))
-        return torch.cat([maps, planned], dim=2), state
+        return torch.cat([maps, planned], dim=2), torch.cat([whole, controls], dim=1)
 
     def voice_weights(self) -> tuple[Tensor, Tensor]:
         """Return the weights from a voice to the units of the voices after it (V, V * units), and from a
