@@ -16,7 +16,10 @@ from torch import Tensor
 from torch.nn.functional import one_hot, pad
 
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
+from basedrum.music.kit import NUM_VOICES
 
+MOST_VOICES = 5
+"""Songs that play more voices at once count as these."""
 USUAL_HITS_PER_BAR = 14.0
 USUAL_QPM = 120.0
 MAX_INTERVAL = 12
@@ -40,6 +43,10 @@ class Condition:
         recalled: (B, T, V) hits of the phrase of the song whose bass was most like this one's
             (`models.recall`); counts where `likeness` does.
         likeness: (B, M) how like it each measure of the bass was, 0..1; zeros where nothing is recalled.
+        form: (B, M + 1, F) where in the form of the song each measure lies, and the one after them, each
+            feature in 0..1 (`music.form_features`); zeros where that is not known.
+        voices: (B, V) 1 for the voices that the song uses; zeros where that is not given.
+        most_voices: (B,) int64, how many voices the song plays at once at most, 1..MOST_VOICES; 0 not given.
     """
 
     bass: Tensor
@@ -52,6 +59,9 @@ class Condition:
     bass_before: Tensor
     recalled: Tensor
     likeness: Tensor
+    form: Tensor
+    voices: Tensor
+    most_voices: Tensor
 
     def __len__(self) -> int:
         return len(self.bass)
@@ -70,6 +80,11 @@ class Condition:
     def is_recalled(self) -> Tensor:
         """(B,): 1 where a phrase is recalled."""
         return (self.likeness.amax(dim=1) > 0).to(self.likeness.dtype)
+
+    @property
+    def has_voices(self) -> Tensor:
+        """(B,): 1 where it is given which voices the song uses."""
+        return (self.voices.amax(dim=1) > 0).to(self.voices.dtype)
 
     def __getitem__(self, which: Tensor) -> Condition:
         """Return the samples that an index tensor picks."""
@@ -152,3 +167,13 @@ def control_features(condition: Condition, num_styles: int) -> Tensor:
     given = (condition.density > 0).to(condition.bass.dtype)
     density = torch.log2(condition.density.clamp(min=1.0) / USUAL_HITS_PER_BAR) * given
     return torch.cat([style, density[:, None], given[:, None]], dim=1)
+
+
+def kit_features(condition: Condition) -> Tensor:
+    """Return (B, V + MOST_VOICES + 2): the voices that the song uses, and whether they are given; the most
+    voices at once one-hot, "not given" first."""
+    most = one_hot(condition.most_voices, MOST_VOICES + 1).to(condition.voices.dtype)
+    return torch.cat([condition.voices, condition.has_voices[:, None], most], dim=1)
+
+
+NUM_KIT_FEATURES = NUM_VOICES + MOST_VOICES + 2

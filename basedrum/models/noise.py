@@ -89,6 +89,11 @@ def phrase_noise(seed: int, index: int, attempt: int = 0) -> Noise:
     return Noise(*(torch.from_numpy(part) for part in (latent, plan, cells)))
 
 
+def kit_noise(seed: int) -> Tensor:
+    """Return the noise (1, V + 1), uniform in 0..1, that the kit of a song is drawn with."""
+    return torch.from_numpy(_random(seed, 0, 0, "kit ").random((1, NUM_VOICES + 1), np.float32))
+
+
 def _random(seed: int, index: int, attempt: int, purpose: str) -> np.random.Generator:
     """Return a random generator of its own for each combination: every word takes the same 32 bits."""
     tag = int.from_bytes(purpose.encode()[:4], "little")

@@ -52,10 +52,13 @@ class LogLikelihood:
     Attributes:
         hits: (B,) summed over the cells (T, V) that exist.
         plan: (B,) of which bars repeat earlier ones, summed over the bars; None for a family without plans.
+        kit: (B,) of the voices that the song uses, 0 where they are not given; None for a family that plans
+            none.
     """
 
     hits: Tensor
     plan: Tensor | None = None
+    kit: Tensor | None = None
 
 
 class _Module(Protocol):
@@ -87,6 +90,10 @@ class Model(_Module, Protocol):
 
     def sample(self, condition: Condition, noise: Noise, guidance: Guidance = AS_LEARNED) -> Tensor:
         """Return hits (B, T, V) bool: what a listener gets. Silent on steps that do not exist."""
+
+    def draw_kit(self, condition: Condition, uniform: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what a song that begins with a phrase is to use, drawn with `uniform` (B, V + 1): `voices`
+        and `most_voices` of a condition; zeros for a family that leaves that open."""
 
     def log_likelihood(self, condition: Condition, drums: Tensor) -> LogLikelihood:
         """Return how likely the real drums (B, T, V) are, with gradient."""

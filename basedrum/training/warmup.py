@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from basedrum.models.protocol import Model
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_PHRASE
+from basedrum.music.kit import NUM_VOICES
 from basedrum.training.batches import Batch
 from basedrum.training.descent import descend, late_rate
 from basedrum.training.feed import Feed
@@ -29,11 +30,14 @@ class LikelihoodLoss(nn.Module):
         self.model = model
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return `likelihood`, nats a step, and for a family with plans `plan`, nats a bar."""
+        """Return `likelihood`, nats a step, and for a family with plans `plan`, nats a bar, and `kit`, nats a
+        voice."""
         found = self.model.log_likelihood(batch.condition, batch.drums)
         losses = {"likelihood": -found.hits.mean() / STEPS_PER_PHRASE}
         if found.plan is not None:
             losses["plan"] = -found.plan.mean() / MEASURES_PER_PHRASE
+        if found.kit is not None:
+            losses["kit"] = -found.kit.mean() / NUM_VOICES
         return losses
 
 

@@ -31,6 +31,10 @@ class ClassicModel(nn.Module):
         logits = to_kit(self.generator(condition, guidance.temperature * noise.latent))
         return (logits > 0) & (condition.active[..., None] > 0)
 
+    def draw_kit(self, condition: Condition, uniform: Tensor) -> tuple[Tensor, Tensor]:
+        """Return zeros: it leaves open what a song uses."""
+        return torch.zeros_like(condition.voices), torch.zeros_like(condition.most_voices)
+
     def log_likelihood(self, condition: Condition, drums: Tensor) -> LogLikelihood:
         """Return how likely the drums are without noise, as the protocol says."""
         latent = torch.zeros(len(drums), LATENT, device=drums.device)

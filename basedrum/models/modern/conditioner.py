@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from basedrum.models.condition import BASS_ROWS, Condition, as_measures
 from basedrum.models.modern.blocks import Residual, position_map, repeat_last_measure
+from basedrum.music.form_features import FORM
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
 from basedrum.music.kit import NUM_VOICES
 
 WHOLE = 64
-ROWS = BASS_ROWS + (2 * NUM_VOICES + 1) + (BASS_ROWS + NUM_VOICES + 1)
+ROWS = BASS_ROWS + (2 * NUM_VOICES + 1) + (BASS_ROWS + NUM_VOICES + 1) + 2 * FORM
 
 
 class Conditioner(nn.Module):
@@ -54,4 +55,5 @@ def _rows(condition: Condition) -> Tensor:
     one_row = condition.features[:, :1]
     rows = [condition.features, before, repeat_last_measure(before), given.expand_as(one_row)]
     rows += [condition.features_before, recalled, condition.likeness[:, None, :, None].expand_as(one_row)]
-    return torch.cat(rows, dim=1)
+    form = condition.form.transpose(1, 2)[..., None].expand(-1, -1, -1, STEPS_PER_MEASURE)  # (B, F, M + 1, S)
+    return torch.cat([*rows, form[:, :, :-1], form[:, :, 1:]], dim=1)

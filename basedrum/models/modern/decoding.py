@@ -54,6 +54,8 @@ def sample_hits(
     limits = -(noise + generator.bias)  # (B, T, V): a hit where the voices' sum is more
     ones = noise[:, ::STEPS_PER_MEASURE, CRASH]  # (B, M)
     with_crash = torch.sigmoid(ones) <= draw.crash_again
+    limits = limits.masked_fill(_unused(condition)[:, None], float("inf"))
+    most = condition.most_voices if bool(condition.most_voices.any()) else None
     density = _DensityHold(condition, guidance.hold)
     memory = torch.cat([drums_before(condition), torch.zeros_like(limits)], dim=1)  # (B, 2T, V)
     bars = _bars(condition, memory, draw.plan, with_crash)
@@ -61,7 +63,8 @@ def sample_hits(
         network.advance(step, memory)
         hits = bar.repeated
         if bar.is_any_new:
-            drawn = network.draw(density.moved(limits[:, step]))
+            margins = network.draw(density.moved(limits[:, step]))
+            drawn = margins > 0 if most is None else _strongest(margins, most)
             hits = drawn if hits is None else torch.where(bar.is_new, drawn, hits)
         assert hits is not None
         active = condition.active[:, step, None]
@@ -69,6 +72,17 @@ def sample_hits(
         memory[:, STEPS_PER_PHRASE + step] = hits
         density.count(hits, active)
     return memory[:, STEPS_PER_PHRASE:] > 0
+
+
+def _unused(condition: Condition) -> Tensor:
+    """Return (B, V) bool: the voices that the song leaves out."""
+    return (condition.voices == 0) & (condition.has_voices[:, None] > 0)
+
+
+def _strongest(margins: Tensor, most: Tensor) -> Tensor:
+    """Return hits (B, V) bool: where margins are positive, of too many the `most` (B,) largest; 0: all."""
+    order = margins.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
+    return (margins > 0) & ((order < most[:, None]) | (most[:, None] == 0))
 
 
 def _scales(condition: Condition, guidance: Guidance) -> dict[str, float]:
@@ -115,15 +129,17 @@ class _StepNetwork:
         self.units = torch.addmm(torch.addmm(self.known[step], past, self.of_past), hidden, self.of_hidden)
 
     def draw(self, limits: Tensor) -> Tensor:
-        """Return the hits (B, V) bool of the step: where a voice's sum is above its limit."""
+        """Return by how much each voice's sum (B, V) is above its limit: there is a hit where it is
+        positive."""
         units = self.units
-        drawn = self._sums(units) > limits
-        before = torch.zeros_like(drawn)
+        margins = self._sums(units) - limits
+        drawn, before = margins > 0, torch.zeros_like(limits, dtype=torch.bool)
         while not torch.equal(drawn, before):
             before = drawn
             hits = self._for_each_view(drawn.to(units.dtype))
-            drawn = self._sums(torch.addmm(units, hits, self.inside)) > limits
-        return drawn
+            margins = self._sums(torch.addmm(units, hits, self.inside)) - limits
+            drawn = margins > 0
+        return margins
 
     def _sums(self, units: Tensor) -> Tensor:
         """Return the guided sums (B, V) that the voices make of their units."""

@@ -14,7 +14,7 @@ with gradient penalties.
 | pattern: conv C/2 (1, 16) over the voices and their sum, per measure | 8 C/2 |
 | similarity: distance between every two measures, and to recalled ones, voice by voice | 128 |
 | linear of all three | f: 128 |
-| score = linear(f) + <f, linear(bass, controls)> / sqrt(128) | 1 |
+| score = linear(f) + <f, linear(bass, controls, kit, form)> / sqrt(128) | 1 |
 
 Source: the last line is the projection of arXiv 1802.05637.
 """
@@ -27,10 +27,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from basedrum.models.condition import BASS_ROWS, Condition, as_measures, control_features
+from basedrum.models.condition import (
+    BASS_ROWS,
+    NUM_KIT_FEATURES,
+    Condition,
+    as_measures,
+    control_features,
+    kit_features,
+)
 from basedrum.models.config import ModelConfig
 from basedrum.models.modern.blocks import SLOPE
 from basedrum.models.modern.distances import distances_between, measure_distances
+from basedrum.music.form_features import FORM
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
 from basedrum.music.kit import NUM_VOICES
 
@@ -58,7 +66,8 @@ class ModernDiscriminator(nn.Module):
         self.similarity = nn.Linear(SIMILARITIES, FEATURES)
         self.features = nn.Linear(4 * channels + MEASURES * side + FEATURES, FEATURES)
         self.score = nn.Linear(FEATURES, 1)
-        self.bass_out = nn.Linear(side * MEASURES_PER_PHRASE * 4 + len(config.styles) + 3, FEATURES)
+        controls = len(config.styles) + 3 + NUM_KIT_FEATURES + FORM * (MEASURES_PER_PHRASE + 1)
+        self.bass_out = nn.Linear(side * MEASURES_PER_PHRASE * 4 + controls, FEATURES)
 
     def forward(self, drums: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
         before = as_measures(condition.previous) * condition.has_previous[:, None, None, None]
@@ -77,8 +86,9 @@ class ModernDiscriminator(nn.Module):
         parts = torch.cat([phrase, patterns, alike], dim=1)
         features = F.leaky_relu(self.features(parts), SLOPE)  # (B, 128)
         bass_now = F.avg_pool2d(side[:, :, -MEASURES_PER_PHRASE:], (1, 4)).flatten(1)
-        controls = control_features(condition, len(self.config.styles))
-        direction = self.bass_out(torch.cat([bass_now, controls], dim=1))  # (B, 128)
+        controls = [control_features(condition, len(self.config.styles)), kit_features(condition)]
+        controls.append(condition.form.flatten(1))
+        direction = self.bass_out(torch.cat([bass_now, *controls], dim=1))  # (B, 128)
         score = self.score(features)[:, 0] + (features * direction).sum(dim=1) / math.sqrt(FEATURES)
         return score.float(), features.float()
 

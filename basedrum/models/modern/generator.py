@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from basedrum.models.condition import Condition, control_features
+from basedrum.models.condition import NUM_KIT_FEATURES, Condition, control_features, kit_features
 from basedrum.models.config import ModelConfig
 from basedrum.models.modern.blocks import SLOPE
 from basedrum.models.modern.conditioner import WHOLE, Conditioner
@@ -53,7 +53,7 @@ class AutoregressiveGenerator(nn.Module):
         channels = (config.width, 2 * config.width, 2 * config.width)
         self.joins = nn.ModuleList(nn.Conv2d(c, 2 * config.width, 1) for c in channels)
         inputs = self.size + INPUTS_OF_PAST
-        self.trunk = build_trunk(config.trunk, inputs, WHOLE + len(config.styles) + 3, 4 * config.width)
+        self.trunk = build_trunk(config.trunk, inputs, WHOLE + _num_controls(config), 4 * config.width)
         self.units = nn.Linear(self.trunk.width + inputs, all_units)
         self.inside = nn.Parameter(torch.empty(NUM_VOICES, all_units).normal_(std=0.1))
         self.out = nn.Parameter(torch.empty(NUM_VOICES, UNITS).normal_(std=0.1))
@@ -80,7 +80,7 @@ class AutoregressiveGenerator(nn.Module):
         maps = F.leaky_relu(joined, SLOPE).flatten(2).transpose(1, 2)  # (B, T, 2C)
         planned = F.one_hot(plan, NUM_CHOICES).to(maps.dtype).repeat_interleave(STEPS_PER_MEASURE, dim=1)
         controls = control_features(condition, len(self.config.styles))
-        return torch.cat([maps, planned], dim=2), torch.cat([whole, controls], dim=1)
+        return torch.cat([maps, planned], dim=2), torch.cat([whole, controls, kit_features(condition)], dim=1)
 
     def voice_weights(self) -> tuple[Tensor, Tensor]:
         """Return the weights from a voice to the units of the voices after it (V, V * units), and from a
@@ -89,6 +89,10 @@ class AutoregressiveGenerator(nn.Module):
         owner = voices.repeat_interleave(UNITS)  # of each unit
         inside = self.inside * (voices[:, None] < owner)
         return inside, (self.out.flatten() * (voices[:, None] == owner)).t()
+
+
+def _num_controls(config: ModelConfig) -> int:
+    return len(config.styles) + 3 + NUM_KIT_FEATURES
 
 
 def drums_before(condition: Condition) -> Tensor:

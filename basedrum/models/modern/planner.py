@@ -20,6 +20,7 @@ from basedrum.models.modern.blocks import SLOPE
 from basedrum.models.modern.distances import measure_distances
 from basedrum.models.protocol import AS_LEARNED, Guidance
 from basedrum.models.recall import NEW, NUM_CHOICES, RECALLED
+from basedrum.music.form_features import FORM
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
 from basedrum.music.kit import NUM_VOICES
 
@@ -28,7 +29,9 @@ PAIRS = MEASURES_PER_PHRASE * (MEASURES_PER_PHRASE - 1) // 2
 SQUARE = MEASURES_PER_PHRASE**2
 DRUM_FEATURES = PAIRS * (2 * NUM_VOICES + 1) + MEASURES_PER_PHRASE * NUM_VOICES
 BASS_FEATURES = PAIRS * 2 + MEASURES_PER_PHRASE * (STEPS_PER_MEASURE + 1)
+FORM_FEATURES = FORM * (MEASURES_PER_PHRASE + 1)
 NUM_FEATURES = BASS_FEATURES + DRUM_FEATURES + 2 + DRUM_FEATURES + 3 * SQUARE + MEASURES_PER_PHRASE
+NUM_FEATURES += FORM_FEATURES
 
 
 class Planner(nn.Module):
@@ -124,7 +127,8 @@ def _memory_features(condition: Condition, bass: Tensor, previous: Tensor) -> li
     recalled = as_measures(condition.recalled) * condition.is_recalled[:, None, None, None]
     again = _are_same(recalled.repeat_interleave(count, dim=1), previous.repeat(1, count, 1, 1))
     parts = [torch.log1p(apart) * given, _are_same(now, before) * given, again, measure_distances(recalled)]
-    return [*parts, torch.log1p(recalled.sum(dim=2)).flatten(1), condition.likeness]
+    parts += [torch.log1p(recalled.sum(dim=2)).flatten(1), condition.likeness]
+    return [*parts, condition.form.flatten(1)]
 
 
 def _are_same(first: Tensor, second: Tensor) -> Tensor:
