@@ -31,14 +31,27 @@ class PartNotes(NamedTuple):
         return cls(notes.start_ticks, notes.end_ticks, notes.pitches)
 
 
+class PartChanges(NamedTuple):
+    """How many kinds of parts enter and leave with each measure, (M,) ints."""
+
+    entering: np.ndarray
+    leaving: np.ndarray
+
+
 @dataclass(frozen=True)
 class Pair:
-    """Bass and drums of one song."""
+    """Bass and drums of one song.
+
+    Attributes:
+        changes: where other parts enter and leave, (M,) on the measures of the grid; None where there are not
+            enough of them to tell.
+    """
 
     name: str
     grid: Grid
     bass: PartNotes
     drums: PartNotes
+    changes: PartChanges | None = None
 
 
 def uniform_measure_steps(grid: Grid) -> int:

@@ -26,7 +26,7 @@ from basedrum.files import write_atomic
 from basedrum.music import kit
 from basedrum.music.grid import STEPS_PER_PHRASE
 
-FORMAT = "basedrum phrases 1"
+FORMAT = "basedrum phrases 2"
 SPLITS = ("train", "valid", "test")
 SONG_FIELDS = ("id", "path", "source", "style", "split", "group", "phrases", "bar_shift_steps")
 ARRAYS = {
@@ -45,7 +45,7 @@ class PhraseDataset:
     Attributes:
         folder: where they lie.
         index: (N,) structured array, read-only: song, measure, source, style, split, qpm, measure_steps,
-            previous, next, weight; see `INDEX_DTYPE`. Drawing rows with p ~ weight keeps loops and large
+            previous, next, weight, form; see `INDEX_DTYPE`. Drawing rows with p ~ weight keeps loops and large
             sources within their share.
         sources, styles: names that the numbers in the index stand for.
         meta: everything in meta.json.

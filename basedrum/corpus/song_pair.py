@@ -7,14 +7,19 @@ straight from the parsed score into the pair; every other song takes the full wa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from basedrum.corpus.pairs import Pair, PartNotes
+from basedrum.corpus.pairs import Pair, PartChanges, PartNotes
 from basedrum.errors import MidiError
 from basedrum.midi import reading
 from basedrum.music import bass_track
+from basedrum.music.grid import Grid
+from basedrum.music.notes import Notes
+from basedrum.music.rolls import DEFAULT_VELOCITY
+from basedrum.music.sections import BASS, FEWEST_PARTS, KINDS, changes, kind_of, sounding_measures
 from basedrum.music.song import drum_notes
 
 
@@ -39,15 +44,35 @@ def read_pair(data: bytes, name: str) -> Pair:
         raise MidiError("has no drums")
     if len(hinted) != 1 or len(drums) != 1:
         song = reading.parse_song(clean, name)
-        return Pair(
-            name,
-            song.grid,
-            PartNotes.of(bass_track.find_bass(song).notes),
-            PartNotes.of(drum_notes(song)),
-        )
+        bass = bass_track.find_bass(song)
+        others = [track for track in song.tracks if not track.is_drum and track.index != bass.index]
+        sounds = [(track.program, track.notes) for track in others]
+        found = _changes(sounds, bass.notes, song.grid)
+        return Pair(name, song.grid, PartNotes.of(bass.notes), PartNotes.of(drum_notes(song)), found)
     if num_notes > reading.MAX_NOTES:
         raise MidiError(f"has {num_notes} notes, more than {reading.MAX_NOTES}")
-    return Pair(name, reading.grid_of(score, end), _part(hinted[0]), _part(drums[0]))
+    grid, line = reading.grid_of(score, end), _part(hinted[0])
+    others = [
+        track for track in score.tracks if track is not hinted[0] and not track.is_drum and len(track.notes)
+    ]
+    sounds = [(track.program, _notes(_part(track))) for track in others]
+    return Pair(name, grid, line, _part(drums[0]), _changes(sounds, _notes(line), grid))
+
+
+def _changes(others: Sequence[tuple[int, Notes]], bass: Notes, grid: Grid) -> PartChanges | None:
+    """Return where the parts of a song enter and leave, given those beside its bass as (program, notes)."""
+    if len(others) < FEWEST_PARTS:
+        return None
+    sounding = np.zeros((len(KINDS), grid.num_measures), bool)
+    sounding[BASS] = sounding_measures(bass, grid)
+    for program, notes in others:
+        sounding[kind_of(program)] |= sounding_measures(notes, grid)
+    entering, leaving = changes(sounding)
+    return PartChanges(entering.sum(axis=0), leaving.sum(axis=0))
+
+
+def _notes(part: PartNotes) -> Notes:
+    return Notes(part.starts, part.ends, part.pitches, np.full(len(part.starts), DEFAULT_VELOCITY))
 
 
 def _part(track: Any) -> PartNotes:

@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from basedrum.corpus.pairs import SongBatch
+from basedrum.music.form_features import FORM, MEASURES_KNOWN, form_features
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE
 from basedrum.music.rolls import LOWEST_PITCH, NUM_PITCHES, fold_octaves
+from basedrum.music.sections import Form, section_borders
 
 MIN_SHARED_MEASURES = 3
 PACKED_PITCHES = NUM_PITCHES // 8
@@ -32,11 +34,12 @@ INDEX_DTYPE = np.dtype(
         ("previous", "<i4"),
         ("next", "<i4"),
         ("weight", "<f4"),
+        ("form", "u1", (MEASURES_KNOWN, FORM)),
     ]
 )
 """One phrase: its song, first measure, source and style (numbers into the dataset's lists), split (0 train, 1
-valid, 2 test), tempo, active steps of its measures, the rows of the adjoining phrases (-1: none), and
-sampling weight."""
+valid, 2 test), tempo, active steps of its measures, the rows of the adjoining phrases (-1: none), sampling
+weight, and where in the form of its song it lies (`music.form_features`)."""
 
 _KEY_WORDS = np.random.default_rng(20240229).integers(
     1, 2**63, 3 * STEPS_PER_PHRASE * PACKED_PITCHES // 8, dtype=np.uint64
@@ -107,6 +110,7 @@ def cut_windows(batch: SongBatch, fit: np.ndarray | None = None) -> Windows:
     index = np.zeros(len(keep), INDEX_DTYPE)
     index["song"], index["measure"], index["measure_steps"] = song[keep], measure[keep], measure_steps[keep]
     index["qpm"] = _tempo(batch, song[keep], measure[keep])
+    index["form"] = _form(batch, song[keep], measure[keep])
     adjoining = (np.diff(keep) == 1) & (np.diff(song[keep]) == 0)
     rows = np.arange(len(keep))
     index["previous"], index["next"] = -1, -1
@@ -123,6 +127,40 @@ def phrase_keys(bass: np.ndarray, drums: np.ndarray) -> np.ndarray:
     split = words[0].shape[1]
     mixed = [part ^ (part >> np.uint64(29)) for part in words]
     return mixed[0] @ _KEY_WORDS[:split] + mixed[1] @ _KEY_WORDS[split:]
+
+
+def _form(batch: SongBatch, song: np.ndarray, measure: np.ndarray) -> np.ndarray:
+    """Return (N, 5, FORM) uint8: where phrases that begin with `measure` of `song` (N,) lie in its form."""
+    first, last = _sounding_span(batch)
+    form = np.zeros((len(song), MEASURES_KNOWN, FORM), np.uint8)
+    for number in np.unique(song).tolist():
+        features = form_features(
+            _form_of_song(batch, number, int(last[number]) + 1), first[number], last[number] + 1
+        )
+        rows = np.flatnonzero(song == number)
+        form[rows] = features[measure[rows, None] + np.arange(MEASURES_KNOWN)]
+    return form
+
+
+def _form_of_song(batch: SongBatch, number: int, num_measures: int) -> Form:
+    """Return the form of a song of the batch, `num_measures` long."""
+    notes = slice(batch.bass.bounds[number], batch.bass.bounds[number + 1])
+    cells = batch.bass.cells[notes]
+    onsets = np.zeros((num_measures * STEPS_PER_MEASURE, NUM_PITCHES), bool)
+    inside = cells < len(onsets)
+    onsets[cells[inside], fold_octaves(batch.bass.pitches[notes][inside])] = True
+    border = section_borders(onsets.reshape(num_measures, STEPS_PER_MEASURE, -1))
+    changes = batch.pairs[number].changes
+    form = Form.unknown(num_measures)
+    if changes is not None and not batch.bar_shift_steps[number]:
+        entering, leaving = (_to_length(part, num_measures) for part in (changes.entering, changes.leaving))
+        form = replace(form, entering=entering, leaving=leaving, parts_known=np.ones(num_measures, bool))
+    return replace(form, border=border)
+
+
+def _to_length(values: np.ndarray, length: int) -> np.ndarray:
+    """Return (length,) the first values, zeros where there are no more."""
+    return np.pad(values[:length], (0, max(0, length - len(values))))
 
 
 def _held_cells(batch: SongBatch, fit: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -18,9 +18,11 @@ from basedrum.corpus.phrases import PhraseDataset
 from basedrum.errors import DataError
 from basedrum.models.condition import Condition
 from basedrum.models.recall import bass_line, recall
+from basedrum.music.form_features import LARGEST
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE
 from basedrum.music.kit import NUM_VOICES
 from basedrum.training.config import Config
+from basedrum.training.song_kits import SongKits
 
 LINES_AT_ONCE = 4096
 
@@ -82,9 +84,23 @@ class Chances:
     or a rollout is played. 1 gives every condition and no rollout."""
 
     previous: np.ndarray | float = 1.0
+    form: np.ndarray | float = 1.0
+    kit: np.ndarray | float = 1.0
     style: np.ndarray | float = 1.0
     density: np.ndarray | float = 1.0
     rollout: np.ndarray | float = 1.0
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of n phrases and given of their songs: style and density (n,), 0 where not given, whether
+    the form is given (n,) bool, voices (n, V) and the most at once (n,), 0 where not given."""
+
+    style: np.ndarray
+    density: np.ndarray
+    has_form: np.ndarray
+    voices: np.ndarray
+    most_voices: np.ndarray
 
 
 class Batches:
@@ -102,17 +118,19 @@ class Batches:
             what = " with a phrase before them" * self.lookahead
             raise DataError(f"{data.folder}: no {split} phrases{what}, prepare more songs")
         self.recalled, self.likeness = recalled_rows(data, rows, self.lookahead)
+        self.song_kits = SongKits.of(data, rows)
         weights = np.asarray(data.index["weight"][self.rows], dtype=np.float64)
         self.cumulative = np.cumsum(weights if weights.sum() > 0 else np.ones(len(self.rows)))
         number = {name: i + 1 for i, name in enumerate(config.model.styles)}
         styles = [number.get(name, 0) for name in data.styles]
         self.style_of = np.asarray([*styles, 0])  # the last is that of style -1
+        self.always_has_style = np.isin([*data.sources, ""], config.train.always_with_style)
 
     def draw(self, step: int, rank: int = 0, world: int = 1) -> Batch:
         """Return the batch of a step, this process's share of it."""
         rng = self._rng(step)
         rows = self._draw_rows(rng)
-        chances = rng.random((4, self.config.train.batch))
+        chances = rng.random((6, self.config.train.batch))
         share = slice(rank, None, world)
         return self.load(rows[share], Chances(*chances[:, share]))
 
@@ -124,10 +142,10 @@ class Batches:
         """
         rng = self._rng(step)
         rows = self._draw_rows(rng)
-        wanted, style, density = rng.random((3, self.config.train.batch))
+        wanted, form, used, style, density = rng.random((5, self.config.train.batch))
         share = slice(rank, None, world)
         rows, wanted = rows[share], (wanted[share] * (depth + 1)).astype(int)
-        chances = Chances(style=style[share], density=density[share])
+        chances = Chances(form=form[share], kit=used[share], style=style[share], density=density[share])
         chain, length = [rows], np.zeros(len(rows), int)
         for back in range(1, depth + 1):
             there = self._before(chain[-1])
@@ -151,14 +169,14 @@ class Batches:
         before = self._before(rows)
         earlier = np.where(before >= 0, before, rows)
         shown = (before >= 0) & (chances.previous >= train.drop_previous)
-        controls = self._controls(rows, drums, chances)
+        asked = self._asked(rows, drums, chances)
         which = self.recalled[rows]
         then = np.where(which >= 0, which, rows)
         likeness = self.likeness[rows] * shown[:, None]
         is_recalled = likeness.max(axis=1) > 0
         bass = self.data.bass(self._bass_rows(rows))
         bass_before = self.data.bass(self._bass_rows(earlier))
-        condition = self._alone(rows, bass, controls).replace(
+        condition = self._alone(rows, bass, asked).replace(
             previous=_floats(self.data.kit(earlier) & shown[:, None, None]),
             has_previous=_floats(shown),
             bass_before=_floats(bass_before),
@@ -168,8 +186,8 @@ class Batches:
         return Batch(
             _floats(drums),
             condition,
-            self._alone(earlier, bass_before, controls),
-            self._alone(then, self.data.bass(self._bass_rows(then)), controls),
+            self._alone(earlier, bass_before, asked),
+            self._alone(then, self.data.bass(self._bass_rows(then)), asked),
             torch.from_numpy(shown & (chances.rollout < self.config.adversarial.rollout)),
         )
 
@@ -191,20 +209,22 @@ class Batches:
         before = self._before(rows)
         return np.where(before >= 0, before, rows)
 
-    def _controls(
-        self, rows: np.ndarray, drums: np.ndarray, chances: Chances
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return style (n,) and density (n,) in hits a bar of sixteen steps, 0 where not given."""
-        index, share = self.data.index[rows], self.config.train.drop_controls
+    def _asked(self, rows: np.ndarray, drums: np.ndarray, chances: Chances) -> _Asked:
+        """Return what is asked of the drums (n, T, V) of `rows`, and given of their songs."""
+        index, train = self.data.index[rows], self.config.train
         bars = np.maximum(index["measure_steps"].astype(np.int64).sum(axis=1) / STEPS_PER_MEASURE, 0.25)
-        density = drums.sum(axis=(1, 2)) / bars * (chances.density >= share)
-        return np.where(chances.style >= share, self.style_of[index["style"]], 0), density
+        has_style = (chances.style >= train.drop_controls) | self.always_has_style[index["source"]]
+        has_kit = np.broadcast_to(chances.kit >= train.drop_kit, len(rows))
+        return _Asked(
+            np.where(has_style, self.style_of[index["style"]], 0),
+            drums.sum(axis=(1, 2)) / bars * (chances.density >= train.drop_controls),
+            np.broadcast_to(chances.form >= train.drop_form, len(rows)),
+            *self.song_kits.of_songs(index["song"], has_kit),
+        )
 
-    def _alone(
-        self, rows: np.ndarray, bass: np.ndarray, controls: tuple[np.ndarray, np.ndarray]
-    ) -> Condition:
+    def _alone(self, rows: np.ndarray, bass: np.ndarray, asked: _Asked) -> Condition:
         """Return the condition of the phrases `rows` to a bass (n, 2, 64, 72), at the beginning of a song."""
-        size, style, density = len(rows), *controls
+        size = len(rows)
         steps = self.data.index["measure_steps"][rows]
         active = np.arange(STEPS_PER_MEASURE) < steps[:, :, None]
         nothing = torch.zeros(size, STEPS_PER_PHRASE, NUM_VOICES)
@@ -214,11 +234,14 @@ class Batches:
             active=_floats(active.reshape(size, -1)),
             previous=nothing,
             has_previous=torch.zeros(size),
-            style=torch.from_numpy(style.astype(np.int64)),
-            density=_floats(density),
+            style=torch.from_numpy(asked.style.astype(np.int64)),
+            density=_floats(asked.density),
             bass_before=_floats(bass),
             recalled=nothing,
             likeness=torch.zeros(size, MEASURES_PER_PHRASE),
+            form=_floats(self.data.index["form"][rows] / LARGEST * asked.has_form[:, None, None]),
+            voices=_floats(asked.voices),
+            most_voices=torch.from_numpy(asked.most_voices.astype(np.int64)),
         )
 
 

@@ -28,6 +28,10 @@ class TrainConfig:
         ema: decay of the averaged model, the one that is kept.
         drop_previous: share of the phrases whose drums before are not given.
         drop_controls: share of the phrases whose style is not given, and of those whose density is not.
+        drop_form, drop_kit: share of the phrases whose place in the form of the song is not given, and of
+            those for which it is not given which voices the song uses.
+        always_with_style: sources of songs whose style is always given: those that are made for their style,
+            which the drummer is not to play unasked.
         evaluate_every, save_every: steps between two validations, and between two saves.
         validation_phrases: how many phrases a validation takes.
     """
@@ -38,6 +42,9 @@ class TrainConfig:
     ema: float = 0.998
     drop_previous: float = 0.5
     drop_controls: float = 0.5
+    drop_form: float = 0.2
+    drop_kit: float = 0.2
+    always_with_style: tuple[str, ...] = ()
     evaluate_every: int = 500
     save_every: int = 500
     validation_phrases: int = 384
@@ -48,7 +55,7 @@ class TrainConfig:
         _at_least(0, "train", self, ("seed",))
         if self.seed >= 2**63:
             raise ConfigError(f"train.seed {self.seed!r}: use a number below 2^63")
-        _shares("train", self, ("ema", "drop_previous", "drop_controls"))
+        _shares("train", self, ("ema", "drop_previous", "drop_controls", "drop_form", "drop_kit"))
 
 
 @dataclass(frozen=True)
