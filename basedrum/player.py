@@ -84,6 +84,7 @@ class Drummer:
         from basedrum.music.laid_grid import lay_song
         from basedrum.music.notes import Notes
         from basedrum.music.rolls import BassRoll
+        from basedrum.music.sections import Form
         from basedrum.music.sounding import Sounding
         from basedrum.music.time_feel import bars_within, counted_as
 
@@ -108,6 +109,7 @@ class Drummer:
         span = None if options.bars is None else _span(options.bars, song)
         kept = None if span is None else _kept_drums(song, grid, kit_map, bars_within(song.grid, grid, span))
         roll = BassRoll.from_notes(bass.notes, bass_grid)
+        sounding = replace(sounding, form=Form.of(song, roll, bass_grid, bass.index))
         performance = perform(self.model, roll, grid, sounding, options, kept)
         written = grid
         if counted is not song.grid:

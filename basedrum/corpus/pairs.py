@@ -32,10 +32,11 @@ class PartNotes(NamedTuple):
 
 
 class PartChanges(NamedTuple):
-    """How many kinds of parts enter and leave with each measure, (M,) ints."""
+    """How many kinds of parts enter and leave with each measure, and how many tracks do either, (M,) ints."""
 
     entering: np.ndarray
     leaving: np.ndarray
+    tracks: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,8 @@ class PhraseDataset:
     Attributes:
         folder: where they lie.
         index: (N,) structured array, read-only: song, measure, source, style, split, qpm, measure_steps,
-            previous, next, weight, form; see `INDEX_DTYPE`. Drawing rows with p ~ weight keeps loops and large
-            sources within their share.
+            previous, next, weight, form; see `INDEX_DTYPE`. Drawing rows with p ~ weight keeps loops and
+            large sources within their share.
         sources, styles: names that the numbers in the index stand for.
         meta: everything in meta.json.
     """

@@ -45,9 +45,8 @@ def read_pair(data: bytes, name: str) -> Pair:
     if len(hinted) != 1 or len(drums) != 1:
         song = reading.parse_song(clean, name)
         bass = bass_track.find_bass(song)
-        others = [track for track in song.tracks if not track.is_drum and track.index != bass.index]
-        sounds = [(track.program, track.notes) for track in others]
-        found = _changes(sounds, bass.notes, song.grid)
+        played = [track for track in song.tracks if not track.is_drum and track.index != bass.index]
+        found = _changes([(track.program, track.notes) for track in played], bass.notes, song.grid)
         return Pair(name, song.grid, PartNotes.of(bass.notes), PartNotes.of(drum_notes(song)), found)
     if num_notes > reading.MAX_NOTES:
         raise MidiError(f"has {num_notes} notes, more than {reading.MAX_NOTES}")
@@ -63,12 +62,15 @@ def _changes(others: Sequence[tuple[int, Notes]], bass: Notes, grid: Grid) -> Pa
     """Return where the parts of a song enter and leave, given those beside its bass as (program, notes)."""
     if len(others) < FEWEST_PARTS:
         return None
-    sounding = np.zeros((len(KINDS), grid.num_measures), bool)
-    sounding[BASS] = sounding_measures(bass, grid)
+    of_bass = sounding_measures(bass, grid)
+    kinds, tracks = np.zeros((len(KINDS), grid.num_measures), bool), [of_bass]
+    kinds[BASS] = of_bass
     for program, notes in others:
-        sounding[kind_of(program)] |= sounding_measures(notes, grid)
-    entering, leaving = changes(sounding)
-    return PartChanges(entering.sum(axis=0), leaving.sum(axis=0))
+        tracks.append(sounding_measures(notes, grid))
+        kinds[kind_of(program)] |= tracks[-1]
+    entering, leaving = changes(kinds)
+    moving = np.sum(changes(np.asarray(tracks)), axis=(0, 1))
+    return PartChanges(entering.sum(axis=0), leaving.sum(axis=0), moving)
 
 
 def _notes(part: PartNotes) -> Notes:

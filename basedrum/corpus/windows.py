@@ -17,7 +17,7 @@ from basedrum.corpus.pairs import SongBatch
 from basedrum.music.form_features import FORM, MEASURES_KNOWN, form_features
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE
 from basedrum.music.rolls import LOWEST_PITCH, NUM_PITCHES, fold_octaves
-from basedrum.music.sections import Form, section_borders
+from basedrum.music.sections import Form, measures_since, section_borders
 
 MIN_SHARED_MEASURES = 3
 PACKED_PITCHES = NUM_PITCHES // 8
@@ -153,8 +153,15 @@ def _form_of_song(batch: SongBatch, number: int, num_measures: int) -> Form:
     changes = batch.pairs[number].changes
     form = Form.unknown(num_measures)
     if changes is not None and not batch.bar_shift_steps[number]:
-        entering, leaving = (_to_length(part, num_measures) for part in (changes.entering, changes.leaving))
-        form = replace(form, entering=entering, leaving=leaving, parts_known=np.ones(num_measures, bool))
+        entering, leaving, tracks = (_to_length(part, num_measures) for part in changes)
+        form = replace(
+            form,
+            entering=entering,
+            leaving=leaving,
+            tracks_changing=tracks,
+            since_change=measures_since((entering + leaving > 0) | (tracks >= 2)),
+            parts_known=np.ones(num_measures, bool),
+        )
     return replace(form, border=border)
 
 

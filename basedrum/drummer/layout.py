@@ -11,15 +11,18 @@ Conventions: the N measures here are those of 4/4 that the song's bars are laid 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
 from basedrum.drummer.form import phrase_starts
+from basedrum.music.form_features import form_features
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE, STEPS_PER_PHRASE, Grid
 from basedrum.music.kit import NUM_VOICES
 from basedrum.music.metre import common_time
 from basedrum.music.rolls import BassRoll, active_steps
+from basedrum.music.sections import Form, section_borders
 from basedrum.music.sounding import Sounding
 
 
@@ -31,6 +34,7 @@ class SongLayout:
         is_played: (N,) bool, whether the band plays in the measure.
         steps: (N,) the active steps of each measure; qpm: (N,) its tempo.
         starts: the measures at which phrases begin, as the bass says (see `form`).
+        form: (N + 1, F) uint8, where in the song's form they lie (`music.form_features`).
 
     Raises:
         ValueError: bass, grid and sounding are of different lengths.
@@ -51,11 +55,19 @@ class SongLayout:
         self._cells = np.stack([self.bars.gather(bass.onset), self.bars.gather(bass.sustain)])
         self._source = bass_sources(np.any(self._cells, axis=(0, 2, 3)))
         self.starts = self._phrase_starts()
+        self.form = self._form()
 
     def _phrase_starts(self) -> list[int]:
         where = np.flatnonzero(self.is_played)
         where = where[where >= self.first]
         return phrase_starts(self._cells[0], int(where[0]), int(where[-1]) + 1) if len(where) else []
+
+    def _form(self) -> np.ndarray:
+        """Return (N + 1, F): where in the song's form its measures lie, as `music.form_features`."""
+        form = self.sounding.form or Form.unknown(self.grid.num_measures)
+        laid = replace(form.laid_on(self.bars), border=section_borders(self._cells[0]))
+        where = np.append(np.flatnonzero(self.is_played), [0])
+        return form_features(laid, int(where[0]), int(where.max()) + 1)
 
     def windows(self, starts: Sequence[int] | None = None) -> list[tuple[np.ndarray, int]]:
         """Return the windows of `phrase_windows`, phrases beginning at `starts` (None: the song's own)."""

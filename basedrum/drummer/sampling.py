@@ -9,7 +9,7 @@ Conventions: drums are kit hits, (64, 12) or (n, 64, 12) bool.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,11 @@ from basedrum.drummer.phrase import Phrase
 from basedrum.drummer.repeats import allowed_repeats
 from basedrum.drummer.resampling import LOW_DENSITY, MOST_ATTEMPTS, drawn_habits, is_wanting
 from basedrum.models.condition import Condition, as_measures
-from basedrum.models.noise import Noise, phrase_noise
+from basedrum.models.noise import Noise, kit_noise, phrase_noise
 from basedrum.models.protocol import Discriminator
+from basedrum.music.form_features import FORM, LARGEST, MEASURES_KNOWN
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_MEASURE
+from basedrum.music.kit import NUM_VOICES
 from basedrum.music.rolls import active_steps
 from basedrum.weights import Drummer, load_drummer
 
@@ -46,6 +48,8 @@ class PhraseInputs:
         measure_steps: (n, 4) steps of each measure that exist.
         previous: (n, 64, 12) bool, the drums before; None, or a phrase without any hit, is "not given".
         allowed_repeats: (n, 4, K) bool, which bars may be repeated (choices as in `models.recall`), or None.
+        kit: what the song of all n uses, as `models.protocol.Model.draw_kit` returns it; None: not given.
+        form: (n, 5, F) uint8, where in the form of their songs they lie (`music.form_features`), or None.
         keep_new: see `models.protocol.Guidance`.
     """
 
@@ -54,6 +58,8 @@ class PhraseInputs:
     measure_steps: np.ndarray
     previous: np.ndarray | None = None
     allowed_repeats: np.ndarray | None = None
+    form: np.ndarray | None = None
+    kit: tuple[Tensor, Tensor] | None = None
     keep_new: bool = False
 
     def __len__(self) -> int:
@@ -125,6 +131,7 @@ class PhraseModel:
         else:
             previous, given = _floats(phrases.previous), _floats(phrases.previous.any(axis=(1, 2)))
         style = controls.style_index(self.styles)
+        form, kit = phrases.form, phrases.kit
         return Condition(
             bass=_floats(phrases.bass),
             qpm=_floats(phrases.qpm),
@@ -136,6 +143,9 @@ class PhraseModel:
             bass_before=_floats(known.bass_before),
             recalled=_floats(known.recalled) * given[:, None, None],
             likeness=_floats(known.likeness) * given[:, None],
+            form=torch.zeros(size, MEASURES_KNOWN, FORM) if form is None else _floats(form / LARGEST),
+            voices=torch.zeros(size, NUM_VOICES) if kit is None else kit[0].expand(size, -1),
+            most_voices=torch.zeros(size, dtype=torch.int64) if kit is None else kit[1].expand(size),
         )
 
 
@@ -160,6 +170,7 @@ class SongState:
         self.memory = Memory()
         few = controls.density is not None and controls.density < LOW_DENSITY
         self._habits = (False, False) if few or controls.temperature == 0 else drawn_habits(seed)
+        self._kit: tuple[Tensor, Tensor] | None = None
         self._latest: _Sampled | None = None
         self._played: list[_Sampled] = []
 
@@ -168,7 +179,8 @@ class SongState:
         before = None if phrase.previous is None else np.asarray(phrase.previous)[None]
         bass, steps, qpm = phrase.bass[None], np.asarray(phrase.measure_steps)[None], phrase.qpm
         allowed = self._allowed_repeats(bass)
-        inputs = PhraseInputs(bass, np.asarray([qpm]), steps, before, allowed, keep_new=True)
+        form = None if phrase.form is None else phrase.form[None]
+        inputs = PhraseInputs(bass, np.asarray([qpm]), steps, before, allowed, form, keep_new=True)
         hits = self.draw(inputs, phrase.index)
         earlier = [played[0] for played in self.memory.hits]
         for attempt in range(1, MOST_ATTEMPTS):
@@ -194,9 +206,22 @@ class SongState:
         """
         noise = phrase_noise(self.seed, index, attempt)
         known = self.memory.recollect(phrase.bass)
+        if self._kit is None:  # the first phrase decides for the song
+            self._kit = self._draw_kit(phrase, known)
+        phrase = replace(phrase, kit=self._kit)
         hits = self.model.sample(phrase, noise, self.controls, known)
         self._latest = _Sampled(phrase, known, hits)
         return hits[0]
+
+    def _draw_kit(self, phrase: PhraseInputs, known: Recollection) -> tuple[Tensor, Tensor]:
+        """Return the voices that the song is to use, and how many at once; at temperature 0 the likely
+        ones."""
+        uniform = kit_noise(self.seed)
+        if self.controls.temperature == 0:
+            uniform = torch.full_like(uniform, 0.5)
+        with torch.inference_mode():
+            condition = self.model.condition(phrase, self.controls, known)
+            return self.model.drummer.model.draw_kit(condition, uniform)
 
     def remember(self, bass: np.ndarray, hits: np.ndarray) -> None:
         """Take note of a phrase: the bass (2, 64, 72) it was played to, the drums (64, 12) played."""

@@ -26,6 +26,7 @@ import numpy as np
 
 from basedrum.drummer.layout import SongLayout
 from basedrum.drummer.phrase import Phrase
+from basedrum.music.form_features import of_window
 from basedrum.music.grid import MEASURES_PER_PHRASE, STEPS_PER_BEAT, STEPS_PER_MEASURE, Grid
 from basedrum.music.kit import CLOSED_HAT, NUM_VOICES
 from basedrum.music.rolls import BassRoll, active_steps
@@ -78,7 +79,8 @@ def play_song(
             continue  # the whole band rests; the next phrase still follows the drums before the rest
         steps = layout.steps[window]
         given = layout.bass(source, window)
-        phrase = Phrase(given, float(layout.qpm[window[0]]), steps, previous, index)
+        form = of_window(layout.form, window)
+        phrase = Phrase(given, float(layout.qpm[window[0]]), steps, previous, index, form)
         played = state.play(phrase)
         previous = np.asarray(played, bool) & active_steps(steps)[:, None]
         state.remember(given, previous)

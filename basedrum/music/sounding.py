@@ -6,12 +6,13 @@ Conventions: measures are those of a `Grid`; ticks are absolute from the start o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from basedrum.music.grid import STEPS_PER_MEASURE, Grid
 from basedrum.music.notes import Notes
+from basedrum.music.sections import Form
 
 
 @dataclass(frozen=True)
@@ -23,18 +24,20 @@ class Sounding:
         start_tick: where the first note begins; None where that is not known (then nothing counts as a
             pickup).
         steps: (M, 16) bool, whether any part sounds at the step; None where that is not known.
+        form: where its parts come in and go; None where that is not known.
     """
 
     measures: np.ndarray
     start_tick: int | None = None
     steps: np.ndarray | None = None
+    form: Form | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "measures", np.asarray(self.measures, bool))
 
     def __and__(self, measures: np.ndarray) -> Sounding:
         """Return the same song, silent outside of `measures` (M,) bool."""
-        return Sounding(self.measures & measures, self.start_tick, self.steps)
+        return replace(self, measures=self.measures & measures)
 
     @classmethod
     def of(cls, parts: Sequence[Notes], grid: Grid, start_tick: int | None = None) -> Sounding:

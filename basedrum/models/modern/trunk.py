@@ -11,7 +11,7 @@ as in WaveNet (arXiv 1609.03499): along steps, beats and measures.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -103,7 +103,7 @@ class _ConvSteps:
         self.columns = (columns + position).unbind(1)
         self.of_past = weight[:, size:].t().contiguous()
         self.norm = trunk.last
-        self.blocks = [_BlockSteps(block, known) for block in trunk.blocks]
+        self.blocks = [_BlockSteps(cast(MaskedBlock, block), known) for block in trunk.blocks]
 
     def advance(self, step: int, past: Tensor) -> Tensor:
         column = torch.addmm(self.columns[step], past, self.of_past)
