@@ -14,6 +14,7 @@ from basedrum.models.noise import LATENT, Noise, logistic, noisy_probs, phrase_n
 from basedrum.models.protocol import Guidance
 from basedrum.models.registry import REGISTRY, build_discriminator, build_model
 from basedrum.music import kit
+from basedrum.music.form_features import FORM
 
 CONFIGS = {
     "modern": ModelConfig(width=16, discriminator_width=16, styles=("rock", "jazz")),
@@ -55,6 +56,9 @@ def condition(size=4, seed=0, **changes):
         "bass_before": lines(size, seed + 50),
         "recalled": previous.flip(0),
         "likeness": torch.full((size, 4), 0.7),
+        "form": torch.rand(size, 5, FORM, generator=random(seed + 200)),
+        "voices": torch.zeros(size, 12),
+        "most_voices": torch.zeros(size, dtype=torch.long),
     }
     return Condition(**(fields | changes))
 
@@ -85,7 +89,8 @@ def test_shapes_and_every_parameter_gets_a_gradient(name):
     torch.manual_seed(0)
     model, discriminator = build_model(config), build_discriminator(config)
     style = torch.tensor([0, 1, 1, 0]) * min(1, len(config.styles))
-    given = condition(style=style, density=torch.tensor([0.0, 9.0, 20.0, 14.0]))
+    kit_of_song = {"voices": torch.ones(4, 12), "most_voices": torch.tensor([5, 5, 4, 5])}
+    given = condition(style=style, density=torch.tensor([0.0, 9.0, 20.0, 14.0]), **kit_of_song)
     drums = model.replay(given, noise())
     assert drums.shape == (4, 64, 12)
     score, features = discriminator(drums, given)
@@ -96,6 +101,9 @@ def test_shapes_and_every_parameter_gets_a_gradient(name):
     if found.plan is not None:
         assert found.plan.shape == (4,) and (found.plan <= 0).all()
         found.plan.sum().backward()
+    if found.kit is not None:
+        assert found.kit.shape == (4,) and (found.kit < 0).all()
+        found.kit.sum().backward()
     for network in (model, discriminator):
         for key, parameter in network.named_parameters():
             assert parameter.grad is not None and parameter.grad.abs().sum() > 0, key

@@ -12,6 +12,7 @@ from basedrum.models.protocol import Guidance
 from basedrum.models.recall import NEW, NUM_CHOICES, RECALLED
 from basedrum.training.config import load_config
 from basedrum.training.loop import LoopOptions, train
+from basedrum.music.form_features import FORM
 from basedrum.weights import load_drummer
 
 N, Y = False, True
@@ -34,6 +35,9 @@ def condition(size, previous=None, steps=(16, 16, 16, 16), seed=0):
         bass_before=bass.flip(0),
         recalled=torch.zeros(size, 64, 12),
         likeness=torch.zeros(size, 4),
+        form=torch.zeros(size, 5, FORM),
+        voices=torch.zeros(size, 12),
+        most_voices=torch.zeros(size, dtype=torch.int64),
     )
 
 

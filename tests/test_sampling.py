@@ -8,7 +8,13 @@ from basedrum.drummer import repeats, resampling
 from basedrum.drummer.controls import Controls
 from basedrum.drummer.memory import Memory
 from basedrum.drummer.phrase import Phrase
-from basedrum.drummer.sampling import SILENT_BAR, PhraseInputs, PhraseModel, load_phrase_model
+from basedrum.drummer.sampling import (
+    SILENT_BAR,
+    PhraseInputs,
+    PhraseModel,
+    SongState,
+    load_phrase_model,
+)
 from basedrum.errors import ConfigError
 from basedrum.models.config import ModelConfig
 from basedrum.models.noise import Noise, phrase_noise
@@ -173,7 +179,9 @@ def test_temperature_is_how_much_the_noise_decides(family):
 
 @pytest.fixture
 def no_rules(monkeypatch):
-    """Any bar may be repeated, and no phrase is sampled again."""
+    """Any bar may be repeated, no phrase is sampled again, and the kit of a song is left open."""
+    left_open = (torch.zeros(1, 12), torch.zeros(1, dtype=torch.int64))
+    monkeypatch.setattr(SongState, "_draw_kit", lambda *given: left_open)
     monkeypatch.setattr(repeats, "LEAST_ALIKE", 0.0)
     monkeypatch.setattr(resampling, "KEEPS_TIME", 0.0)
     monkeypatch.setattr(resampling, "KEEPS_BACKBEAT", 0.0)
