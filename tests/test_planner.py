@@ -10,9 +10,9 @@ from basedrum.models.condition import Condition
 from basedrum.models.modern.planner import Planner, follow_plan, plan_of, possible
 from basedrum.models.protocol import Guidance
 from basedrum.models.recall import NEW, NUM_CHOICES, RECALLED
+from basedrum.music.form_features import FORM
 from basedrum.training.config import load_config
 from basedrum.training.loop import LoopOptions, train
-from basedrum.music.form_features import FORM
 from basedrum.weights import load_drummer
 
 N, Y = False, True

@@ -1,4 +1,4 @@
-"""What a song uses: read off its phrases, planned for a new one, held while it is played; its form as numbers."""
+"""What a song uses: read off its phrases, planned for a new one, and held; its form as numbers."""
 
 from dataclasses import replace
 
