@@ -17,7 +17,7 @@ from pathlib import Path
 
 from basedrum.errors import ConfigError, DataError, printable
 
-FILES = ("feel", "first_answer", "knobs", "sounds", "spliced", "styles")
+FILES = ("feel", "first_answer", "form", "knobs", "sounds", "spliced", "styles")
 
 
 @dataclass(frozen=True)
