@@ -100,7 +100,8 @@ def test_form_as_numbers():
     assert features.shape == (11, len(COLUMNS)) and column["known"] == [1] * 11
     assert column["border"] == [0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 0]
     assert column["entering"][:10] == [3] * 10 and column["parts known"][:10] == [1] * 10
-    assert np.flatnonzero(column["begins"]).tolist() == [2] and np.flatnonzero(column["ends"]).tolist() == [10]
+    assert np.flatnonzero(column["begins"]).tolist() == [2]
+    assert np.flatnonzero(column["ends"]).tolist() == [10]
     assert np.flatnonzero(column["in 4"])[-2:].tolist() == [6, 10]  # counted from the change at 6
     unknown = form_features(replace(form, parts_known=~known), first=2, end=10)
     assert not unknown[:, 2:6].any()
