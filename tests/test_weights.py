@@ -188,7 +188,7 @@ def test_every_shipped_drummer_loads():
 def test_what_ships_can_be_loaded_ranks_and_is_small():
     from basedrum import weights
 
-    assert shipped() == ["default", "lookahead", "open"]
+    assert shipped() == ["conv2d", "default", "lookahead", "open"]
     for name in shipped():
         drummer = load_drummer(name)
         assert drummer.reranker is not None and drummer.config.styles

@@ -14,16 +14,17 @@ from torch import Tensor
 from basedrum.drummer.controls import Controls
 from basedrum.models.protocol import Guidance
 
-STYLE, DENSITY = 1.5, 1.3  # guidance scales, chosen on the dev lines of `lab run styles` and on split valid
+DENSITY = 1.3  # guidance scale; that of the style is the drummer's own
 HOLD = 0.4  # what each hit that is missing to the density asked for, or too many, adds to the logits
 
 
 def guidance_of(
-    controls: Controls, allowed_repeats: Tensor | None = None, keep_new: bool = False
+    controls: Controls, style: float, allowed_repeats: Tensor | None = None, keep_new: bool = False
 ) -> Guidance:
     """Return how a model is to sample.
 
     Args:
+        style: guidance scale of the style (`ModelConfig.style_guidance`).
         allowed_repeats, keep_new: as in `models.protocol.Guidance`.
     """
-    return Guidance(controls.temperature, STYLE, DENSITY, HOLD, allowed_repeats, keep_new)
+    return Guidance(controls.temperature, style, DENSITY, HOLD, allowed_repeats, keep_new)

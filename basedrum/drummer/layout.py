@@ -64,9 +64,11 @@ class SongLayout:
 
     def _form(self) -> np.ndarray:
         """Return (N + 1, F): where in the song's form its measures lie, as `music.form_features`."""
-        form = self.sounding.form or Form.unknown(self.grid.num_measures)
-        laid = replace(form.laid_on(self.bars), border=section_borders(self._cells[0]))
-        where = np.append(np.flatnonzero(self.is_played), [0])
+        form = (self.sounding.form or Form.unknown(self.grid.num_measures)).laid_on(self.bars)
+        border = section_borders(self._cells[0][self.first :])  # a pickup is not in the song's form
+        laid = replace(form, border=np.concatenate([np.zeros(self.first), border]))
+        where = np.flatnonzero(self.is_played)
+        where = np.append(where[where >= self.first], self.first)
         return form_features(laid, int(where[0]), int(where.max()) + 1)
 
     def windows(self, starts: Sequence[int] | None = None) -> list[tuple[np.ndarray, int]]:

@@ -119,7 +119,7 @@ class PhraseModel:
                 condition = self.condition(phrases[rows], controls, known[rows])
                 allowed = phrases.allowed_repeats
                 mask = None if allowed is None else torch.from_numpy(np.asarray(allowed[rows], bool))
-                guidance = guidance_of(controls, mask, phrases.keep_new)
+                guidance = guidance_of(controls, self.config.style_guidance, mask, phrases.keep_new)
                 hits.append(self.drummer.model.sample(condition, noise[rows], guidance).numpy())
         return np.concatenate(hits)
 
