@@ -69,7 +69,7 @@ def test_report_has_every_measure_of_every_drummer(report, dataset):
     assert copied["seed_distance"].value == 0
     assert fixed["lift"].value == pytest.approx(0, abs=0.02)
     assert fixed["identical"].value == pytest.approx(1, abs=0.03)  # it ends and stops with the song
-    assert fixed["similarity_8"].value == pytest.approx(1, abs=0.01)
+    assert fixed["similarity_8"].value == pytest.approx(1, abs=0.03)
     assert fixed["copied_4"].value == 0
     assert report.metrics["another song's drums"]["copied_4"].value > 0.8  # all but those cut to 3/4
     assert real["density_error"].value < 0.3
