@@ -307,6 +307,7 @@ def test_a_full_disk_and_one_for_reading_alone(nursery, practice_data, quiet, st
             ballast.write(bytes(1 << 12))
     assert_refused(nursery.run(cli=command(practice_data, run, "--resume")), "No space left on device")
     assert bytes_of(run)["run.safetensors"] == before["run.safetensors"]
+    (small_disk / "ballast").unlink()
     (small_disk / "ballast").write_bytes(bytes(shutil.disk_usage(small_disk).free - (1 << 20)))
     assert_refused(nursery.run(cli=command(practice_data, run, "--resume")), "No space left on device")
     (small_disk / "ballast").unlink()
