@@ -11,7 +11,6 @@ from basedrum.drummer.hands import (
     RANK,
     Company,
     HandedPlayer,
-    bars_beyond_two_hands,
     num_hands,
     with_two_hands,
     without_percussion,
@@ -95,13 +94,6 @@ def test_without_a_second_player_there_is_no_clap():
     stick, clap = without_percussion(hits, False), without_percussion(hits, True)
     assert np.flatnonzero(stick[:, kit.SIDE_STICK]).tolist() == [12]
     assert not clap[:, kit.SIDE_STICK].any() and np.flatnonzero(clap[:, kit.SNARE]).tolist() == [4, 12]
-
-
-def test_bars_beyond_two_hands():
-    full = struck("snare", "ride", "crash")
-    assert bars_beyond_two_hands(np.concatenate([full, struck("snare", "crash")])) == 0.5
-    assert bars_beyond_two_hands(np.zeros((0, 12), bool)) == 0
-    assert bars_beyond_two_hands(struck("snare", "side stick", "ride")) == 0, "a clap is no hand"
 
 
 class Full:

@@ -170,11 +170,11 @@ def test_a_verse_that_comes_back_gets_its_groove_back():
     line = Notes(starts, starts + 200, np.asarray([pitch for _, pitch in notes]), np.full(len(notes), 90))
     source = parse_song(build_midi([Part("Bass", 33, False, line)], Grid(480, 32 * 1920)), "song.mid")
     alike = []
-    for seed in range(30):
+    for seed in range(60):
         hits = drummer.play(source, seed=seed, humanize=0).drums.to_kit().reshape(4, -1)
         first, middle, again = hits[0], hits[1], hits[2]
         alike.append([(first & other).sum() / (first | other).sum() for other in (again, middle)])
     comes_back, another = np.asarray(alike).T
     differs = another < 0.8  # the others keep one groove through the song
     assert np.median(comes_back) > 0.7 and differs.sum() >= 4, alike
-    assert np.median(comes_back[differs]) > np.median(another[differs]) + 0.1, alike
+    assert np.median(comes_back[differs]) > np.median(another[differs]) + 0.15, alike

@@ -20,7 +20,6 @@ import numpy as np
 
 from basedrum.drummer.phrase import Phrase
 from basedrum.drummer.song import PhrasePlayer
-from basedrum.music.grid import STEPS_PER_MEASURE
 from basedrum.music.kit import (
     CLOSED_HAT,
     CRASH,
@@ -127,11 +126,3 @@ def without_percussion(hits: np.ndarray, stick_is_clap: bool) -> np.ndarray:
     hits[:, keeper] |= hits[:, PERCUSSION] & ~hats & ~hits[:, RIDE]
     hits[:, PERCUSSION] = False
     return hits
-
-
-def bars_beyond_two_hands(hits: np.ndarray) -> float:
-    """Return the share of bars of (M * 16, 12) with a step that takes more than two hands, 0..1; 0 for
-    none."""
-    if not len(hits):
-        return 0.0
-    return float((num_hands(hits) > MOST_HANDS).reshape(-1, STEPS_PER_MEASURE).any(axis=1).mean())

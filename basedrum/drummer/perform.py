@@ -117,18 +117,18 @@ def perform(
     seed = seed_of(bass) if options.seed is None else options.seed
     options = replace(options, seed=seed, style=own_style(options.style, model.styles))
     song = model.new_song(seed, Controls(options.temperature, options.density, options.style))
-    heard = Heard(bass, grid, sounding, kept)
+    inputs = SongInputs(bass, grid, sounding, kept)
     with one_thread():
         if options.loop:
             steps = slice(bass.num_steps, None)
-            drums = _drums(model, song, heard.twice(), options)[steps]
+            drums = _drums(model, song, inputs.twice(), options)[steps]
         else:
-            drums = _drums(model, song, heard, options)
+            drums = _drums(model, song, inputs, options)
     return Performance(drums, options, song, seed_was_drawn)
 
 
 @dataclass(frozen=True)
-class Heard:
+class SongInputs:
     """What a drummer is given of a song: see `perform`."""
 
     bass: BassRoll
@@ -136,31 +136,31 @@ class Heard:
     sounding: Sounding
     kept: KeptDrums | None = None
 
-    def twice(self) -> Heard:
+    def twice(self) -> SongInputs:
         """Return two rounds of the song; of kept drums the bars of the second are played again."""
         kept = self.kept
         if kept is not None:
             first = int(self.grid.bars[-1]) + 1
             kept = KeptDrums(drums_twice(kept.drums), first + kept.first_bar, first + kept.last_bar)
-        return Heard(bass_twice(self.bass), TwoRounds.of(self.grid), sounding_twice(self.sounding), kept)
+        return SongInputs(bass_twice(self.bass), TwoRounds.of(self.grid), sounding_twice(self.sounding), kept)
 
 
-def _drums(model: PhraseDrummer, song: SongPlayer, heard: Heard, options: PlayOptions) -> DrumRoll:
+def _drums(model: PhraseDrummer, song: SongPlayer, inputs: SongInputs, options: PlayOptions) -> DrumRoll:
     """Return the drums of a whole song, those of the kept bars among them."""
     assert options.seed is not None
-    grid, kept, song_seed = heard.grid, heard.kept, options.seed
+    grid, kept, song_seed = inputs.grid, inputs.kept, options.seed
     player = _with_options(model, song, options)
     if kept is None:
-        hits = play_song(player, heard.bass, grid, heard.sounding, model.lookahead)
-        hits = with_stops(hits, heard.sounding, grid.measure_steps, song_seed)
-        return _with_feel(hits, heard.bass, grid, options)
+        hits = play_song(player, inputs.bass, grid, inputs.sounding, model.lookahead)
+        hits = with_stops(hits, inputs.sounding, grid.measure_steps, song_seed)
+        return _with_feel(hits, inputs.bass, grid, options)
     measures = np.flatnonzero((kept.first_bar <= grid.bars) & (grid.bars <= kept.last_bar))
     span = Kept(kept.drums.to_kit(), int(measures[0]), int(measures[-1]))
-    hits = redo_song(player, heard.bass, grid, heard.sounding, span, model.lookahead)
-    hits = with_stops(hits, heard.sounding, grid.measure_steps, song_seed)
+    hits = redo_song(player, inputs.bass, grid, inputs.sounding, span, model.lookahead)
+    hits = with_stops(hits, inputs.sounding, grid.measure_steps, song_seed)
     steps = slice(span.first * STEPS_PER_MEASURE, (span.last + 1) * STEPS_PER_MEASURE)
     others = kept.drums.with_part(DrumRoll.empty(len(hits)), steps)
-    return kept.drums.with_part(_with_feel(hits, heard.bass, grid, options, others), steps)
+    return kept.drums.with_part(_with_feel(hits, inputs.bass, grid, options, others), steps)
 
 
 def _with_options(model: PhraseDrummer, song: SongPlayer, options: PlayOptions) -> PhrasePlayer:

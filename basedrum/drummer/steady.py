@@ -1,9 +1,9 @@
 """Holding the density of a riff that goes on for minutes.
 
 Each phrase is played knowing the drums of the one before, so what is added by chance stays and more comes to
-it: over 15 minutes of one riff the drums drift, at worst from 10 to 47 hits a bar (lab/form.py). Where a bass
-has been played for long, a phrase that is much denser or thinner than the first ones to it is played again as
-if it followed one of those; if that does not help either, that one itself comes back.
+it: over minutes of one riff the drums drift, up to 1.6 times as dense as at its start (lab/NOTES.md). Where a
+bass has been played for long, a phrase that is much denser or thinner than the first ones to it is played
+again as if it followed one of those; if that does not help either, that one itself comes back.
 
 Conventions: a phrase is (64, 12) bool; its rhythm (64,) bool, where its bass starts notes.
 """

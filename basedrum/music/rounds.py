@@ -83,4 +83,6 @@ def sounding_twice(sounding: Sounding) -> Sounding:
     """Return where two rounds sound; what begins late in the first bar is no pickup, since a round came
     before."""
     steps = None if sounding.steps is None else np.tile(sounding.steps, (ROUNDS, 1))
-    return Sounding(np.tile(sounding.measures, ROUNDS), steps=steps)
+    measures = np.tile(np.arange(len(sounding.measures)), ROUNDS)
+    form = None if sounding.form is None else sounding.form[measures]
+    return Sounding(sounding.measures[measures], steps=steps, form=form)
