@@ -19,6 +19,7 @@ from basedrum.music.sections import (
     kind_of,
     measures_since,
     named_measures,
+    pitched_parts,
     section_borders,
     sounding_kinds,
     sounding_measures,
@@ -27,6 +28,13 @@ from basedrum.music.song import Song, Track
 
 QUARTER = 96
 BAR = 4 * QUARTER
+
+
+def kinds_of(read, on, bass_index=None):
+    """Which kinds of a song's parts sound in which measures."""
+    parts = pitched_parts(read, bass_index)
+    sounding = np.asarray([sounding_measures(each, on) for _, each in parts])
+    return sounding_kinds([kind for kind, _ in parts], sounding)
 
 
 def grid(num_bars: int = 12, numerator: int = 4) -> Grid:
@@ -114,7 +122,7 @@ def test_a_kind_comes_in_and_goes_between_two_measures_and_two():
 
 def test_two_parts_of_one_kind_that_take_turns_are_no_section():
     turns = song((33, quarters(*range(12))), (25, quarters(*range(6))), (29, quarters(*range(6, 12))))
-    kinds = sounding_kinds(turns, turns.grid)
+    kinds = kinds_of(turns, turns.grid)
     assert where(kinds[GUITAR]) == list(range(12))
     assert where(kinds.any(axis=1)) == [GUITAR, KINDS.index("bass")]
     assert form(turns).entering.sum() == form(turns).leaving.sum() == 0
@@ -131,7 +139,7 @@ def test_parts_that_enter_and_leave_together():
     assert (where(found.entering), found.entering[4]) == ([4], 2)
     assert (where(found.leaving), found.leaving[8]) == ([8], 1)
     assert found.parts_known.all()
-    assert [where(sounding_kinds(read, read.grid)[kind]) for kind in (KEYS, STRINGS)] == [
+    assert [where(kinds_of(read, read.grid)[kind]) for kind in (KEYS, STRINGS)] == [
         list(range(4, 12)),
         [4, 5, 6, 7],
     ]
@@ -148,7 +156,7 @@ def test_the_last_chord_on_the_one_of_a_new_section_is_not_in_it():
 def test_the_bass_track_counts_as_bass_whatever_its_program():
     parts = (0, quarters(*range(4, 12))), (0, quarters(*range(12))), (24, quarters(*range(12)))
     assert form(song(*parts), bass_index=0).entering[4] == 1
-    assert where(sounding_kinds(song(*parts), grid(), 0)[KINDS.index("bass")]) == list(range(4, 12))
+    assert where(kinds_of(song(*parts), grid(), 0)[KINDS.index("bass")]) == list(range(4, 12))
 
 
 def test_with_fewer_than_two_parts_beside_the_bass_nothing_is_known():

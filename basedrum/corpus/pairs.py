@@ -17,6 +17,7 @@ import numpy as np
 from basedrum.music.grid import STEPS_PER_BEAT, STEPS_PER_MEASURE, Grid
 from basedrum.music.notes import Notes
 from basedrum.music.rolls import LOWEST_PITCH, NUM_PITCHES
+from basedrum.music.sections import PartChanges
 
 
 class PartNotes(NamedTuple):
@@ -29,14 +30,6 @@ class PartNotes(NamedTuple):
     @classmethod
     def of(cls, notes: Notes) -> PartNotes:
         return cls(notes.start_ticks, notes.end_ticks, notes.pitches)
-
-
-class PartChanges(NamedTuple):
-    """How many kinds of parts enter and leave with each measure, and how many tracks do either, (M,) ints."""
-
-    entering: np.ndarray
-    leaving: np.ndarray
-    tracks: np.ndarray
 
 
 @dataclass(frozen=True)

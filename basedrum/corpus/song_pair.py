@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from basedrum.corpus.pairs import Pair, PartChanges, PartNotes
+from basedrum.corpus.pairs import Pair, PartNotes
 from basedrum.errors import MidiError
 from basedrum.midi import reading
 from basedrum.music import bass_track
 from basedrum.music.grid import Grid
 from basedrum.music.notes import Notes
 from basedrum.music.rolls import DEFAULT_VELOCITY
-from basedrum.music.sections import BASS, FEWEST_PARTS, KINDS, changes, kind_of, sounding_measures
+from basedrum.music.sections import BASS, FEWEST_PARTS, PartChanges, kind_of, part_changes
 from basedrum.music.song import drum_notes
 
 
@@ -62,15 +62,7 @@ def _changes(others: Sequence[tuple[int, Notes]], bass: Notes, grid: Grid) -> Pa
     """Return where the parts of a song enter and leave, given those beside its bass as (program, notes)."""
     if len(others) < FEWEST_PARTS:
         return None
-    of_bass = sounding_measures(bass, grid)
-    kinds, tracks = np.zeros((len(KINDS), grid.num_measures), bool), [of_bass]
-    kinds[BASS] = of_bass
-    for program, notes in others:
-        tracks.append(sounding_measures(notes, grid))
-        kinds[kind_of(program)] |= tracks[-1]
-    entering, leaving = changes(kinds)
-    moving = np.sum(changes(np.asarray(tracks)), axis=(0, 1))
-    return PartChanges(entering.sum(axis=0), leaving.sum(axis=0), moving)
+    return part_changes([(BASS, bass), *((kind_of(program), notes) for program, notes in others)], grid)
 
 
 def _notes(part: PartNotes) -> Notes:

@@ -159,7 +159,7 @@ def _form_of_song(batch: SongBatch, number: int, num_measures: int) -> Form:
             entering=entering,
             leaving=leaving,
             tracks_changing=tracks,
-            since_change=measures_since((entering + leaving > 0) | (tracks >= 2)),
+            since_change=measures_since(_to_length(changes.is_change, num_measures)),
             parts_known=np.ones(num_measures, bool),
         )
     return replace(form, border=border)

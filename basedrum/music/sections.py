@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 
@@ -61,6 +62,19 @@ _SECTION_NAME = re.compile(
 )
 
 
+class PartChanges(NamedTuple):
+    """How many kinds of parts enter and leave with each measure, and how many tracks do either, (M,) ints."""
+
+    entering: np.ndarray
+    leaving: np.ndarray
+    tracks: np.ndarray
+
+    @property
+    def is_change(self) -> np.ndarray:
+        """(M,) bool: where a kind or two tracks come in or go."""
+        return (self.entering + self.leaving > 0) | (self.tracks >= 2)
+
+
 @dataclass(frozen=True)
 class Form:
     """What is known of a song's form.
@@ -95,17 +109,15 @@ class Form:
             bass: its bass on the steps of `grid`, which has the measures of the song's own.
             bass_index: the number of the track that plays the bass; None: whatever has a bass's program.
         """
-        entering, leaving = (found.sum(axis=0) for found in changes(sounding_kinds(song, grid, bass_index)))
+        found = part_changes(pitched_parts(song, bass_index), grid)
         num_measures = grid.num_measures
         named = named_measures(song.markers, grid)
-        pitched = [sounding_measures(track.notes, grid) for track in song.tracks if not track.is_drum]
-        tracks = np.sum(changes(np.asarray(pitched).reshape(-1, num_measures)), axis=(0, 1))
         others = [track for track in song.tracks if not (track.is_drum or _is_bass(track, bass_index))]
         return cls(
-            entering,
-            leaving,
-            tracks,
-            measures_since((entering + leaving > 0) | (tracks >= 2) | named),
+            found.entering,
+            found.leaving,
+            found.tracks,
+            measures_since(found.is_change | named),
             np.full(num_measures, len(others) >= FEWEST_PARTS),
             section_borders(bass.onset.reshape(num_measures, STEPS_PER_MEASURE, -1)),
             named,
@@ -140,14 +152,31 @@ def kind_of(program: int) -> int:
     return next(kind for first, kind in reversed(_FIRST_PROGRAMS) if program >= first)
 
 
-def sounding_kinds(song: Song, grid: Grid, bass_index: int | None = None) -> np.ndarray:
-    """Return (9, M) bool: which kinds of parts sound in which measures; drums are none."""
-    sounding = np.zeros((len(KINDS), grid.num_measures), bool)
+def pitched_parts(song: Song, bass_index: int | None = None) -> list[tuple[int, Notes]]:
+    """Return (kind, notes) of every track of a song but the drums."""
+    parts = []
     for track in song.tracks:
         if not track.is_drum:
-            kind = BASS if _is_bass(track, bass_index) else kind_of(track.program)
-            sounding[kind] |= sounding_measures(track.notes, grid)
-    return sounding
+            parts.append((BASS if _is_bass(track, bass_index) else kind_of(track.program), track.notes))
+    return parts
+
+
+def part_changes(parts: Sequence[tuple[int, Notes]], grid: Grid) -> PartChanges:
+    """Return where parts, given as (kind, notes), come in and go."""
+    each = [sounding_measures(notes, grid) for _, notes in parts]
+    sounding = np.asarray(each, bool).reshape(len(parts), grid.num_measures)
+    entering, leaving = changes(sounding_kinds([kind for kind, _ in parts], sounding))
+    tracks = np.sum(changes(sounding), axis=(0, 1))
+    return PartChanges(entering.sum(axis=0), leaving.sum(axis=0), tracks)
+
+
+def sounding_kinds(kinds: Sequence[int], sounding: np.ndarray) -> np.ndarray:
+    """Return (9, M) bool: which kinds sound in which measures, given the kinds of n parts and where each
+    sounds (n, M)."""
+    found = np.zeros((len(KINDS), sounding.shape[1]), bool)
+    for kind, measures in zip(kinds, sounding, strict=True):
+        found[kind] |= measures
+    return found
 
 
 def sounding_measures(notes: Notes, grid: Grid) -> np.ndarray:
